@@ -1,0 +1,1 @@
+"""The wire, without I/O: messages, codec and the two state machines."""

@@ -7,13 +7,15 @@ transport is one module. All of them pass the contract suite in ``tests/transpor
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from types import TracebackType
-from typing import Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 from lipwire.protocol.channels import Binding, Channel, Wire
 
+if TYPE_CHECKING:
+    from types import TracebackType
+
 Received: TypeAlias = tuple[Channel, Wire]
-"""One message that arrived, with the channel it came on."""
+"""One message that arrived, with the channel it came on (always ``CONTROL`` where media is not separate)."""
 
 
 class TransportError(Exception):
@@ -29,7 +31,7 @@ class TransportBroken(TransportError):
 
 
 class TransportClosed(TransportError):
-    """This side had closed the transport before the call."""
+    """The transport was closed on this side before the call."""
 
 
 class TransportOverflow(TransportError):
@@ -90,7 +92,15 @@ class Transport(ABC):
     async def aclose(self) -> None:
         """Close in an orderly way: what was sent is flushed as far as the transport can, in bounded time.
 
-        Calling it again is harmless. If cancelled, the transport is torn down without the rest of the flush.
+        From then on nothing more is received, not even what had arrived. Calling it again is harmless. If
+        cancelled, the transport is torn down without the rest of the flush.
+        """
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Tear down at once, without a flush or a farewell: the peer finds the transport broken.
+
+        Never waits and never raises; calling it again, or after ``aclose``, is harmless.
         """
 
     async def __aenter__(self) -> Self:

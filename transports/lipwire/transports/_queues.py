@@ -78,7 +78,7 @@ class Inbox:
     async def take(self) -> list[Received]:
         """All arrivals, at least one; or the end, raised. Cancelling loses none."""
         if self._waiting:
-            raise anyio.BusyResourceError("receiving from this transport")
+            raise anyio.BusyResourceError("receiving from")
         if self._items or self.end is not None:
             await checkpoint_if_cancelled()
         else:

@@ -43,7 +43,12 @@ class MessageTooLarge(TransportError):
 
 
 class ConnectRefused(TransportError):
-    """The other end answered and said no (an HTTP status, say); trying again unchanged is of no use."""
+    """The other end answered and said no; trying again unchanged is of no use."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """The HTTP status of the refusal, if there was one."""
 
 
 class MissingExtra(TransportError, ImportError):

@@ -8,6 +8,7 @@ transports.
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Self
@@ -116,6 +117,8 @@ class FaultyTransport(Transport):
         self._max_buffered = max_buffered
         self._inbox = Inbox()
         self._inner_end: End | None = None
+        self._held: deque[Received] = deque()
+        """What has passed the link, but the transport beneath would not take yet."""
         self._changed = anyio.Event()
         self._taken = anyio.Event()
         self._reader = Background(self._read, self._fail, name="lipwire faults: reader")
@@ -131,6 +134,8 @@ class FaultyTransport(Transport):
             raise MessageTooLarge(f"{size} bytes on {channel.value}; the most is {self._limits[channel]}")
         now = anyio.current_time()
         waiting = self.out.waiting(now)
+        if self._held:
+            raise TransportOverflow(f"{self.buffered()} bytes wait, and the transport beneath takes no more")
         if waiting + size > self._max_buffered:
             raise TransportOverflow(f"{waiting} bytes wait for the link; the most is {self._max_buffered}")
         before = self.out.next_deadline()
@@ -142,7 +147,8 @@ class FaultyTransport(Transport):
 
     def buffered(self) -> int:
         """Bytes that wait for the link's ``rate``, and those that wait in the transport beneath."""
-        return self.out.waiting(anyio.current_time()) + self.inner.buffered()
+        held = sum(size_of(message) for _, message in self._held)
+        return self.out.waiting(anyio.current_time()) + held + self.inner.buffered()
 
     async def receive(self) -> list[Received]:
         """See :meth:`Transport.receive`."""
@@ -159,9 +165,12 @@ class FaultyTransport(Transport):
         self._reader.cancel()
         try:
             with anyio.move_on_after(FLUSH_TIMEOUT):
-                while (arrival := self.out.next_arrival()) is not None and self._inner_end is None:
-                    await anyio.sleep_until(arrival)
+                while self._inner_end is None:
                     self._deliver(anyio.current_time())
+                    arrival = self._retry_at() if self._held else self.out.next_arrival()
+                    if arrival is None:
+                        break
+                    await anyio.sleep_until(arrival)
             await self.inner.aclose()
         finally:
             self._timer.cancel()
@@ -191,15 +200,22 @@ class FaultyTransport(Transport):
 
     def _deliver(self, now: float) -> None:
         """Let out what is due in both directions, and break or end when that is due."""
-        for channel, message in self.out.pop_due(now):
-            if self._inner_end is not None:
-                continue
+        self._held.extend(self.out.pop_due(now))
+        while self._held:
+            channel, message = self._held[0]
             try:
                 self.inner.send(channel, message)
+            except TransportOverflow:
+                break
+            except (TransportEnded, TransportBroken):
+                # The reader learns of it, after all that arrived before it.
+                self._held.clear()
+                break
             except TransportError as error:
-                # The reader learns of an end after all that arrived before it; here it only must not escape.
-                if not isinstance(error, (TransportEnded, TransportBroken)):
-                    self._end_with(error)
+                self._held.clear()
+                self._end_with(error)
+                break
+            self._held.popleft()
         for item in self.into.pop_due(now):
             self._inbox.put(item)
         if self.out.is_cut(now) or self.into.is_cut(now):
@@ -212,6 +228,9 @@ class FaultyTransport(Transport):
     def _end_with(self, error: TransportError) -> None:
         self._inner_end = End(type(error), str(error), error.__cause__)
         self._changed.set()
+
+    def _retry_at(self) -> float:
+        return anyio.current_time() + 0.005
 
     async def _read(self) -> None:
         while True:
@@ -234,6 +253,8 @@ class FaultyTransport(Transport):
             self._changed = anyio.Event()
             self._deliver(anyio.current_time())
             deadlines = [d for d in (self.out.next_deadline(), self.into.next_deadline()) if d is not None]
+            if self._held:
+                deadlines.append(self._retry_at())
             with anyio.move_on_at(min(deadlines, default=math.inf)):
                 await self._changed.wait()
 

@@ -1,0 +1,134 @@
+"""Pairs of connected transports, of every kind, for the contract suite."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeAlias
+
+import anyio
+import pytest
+
+from lipwire.protocol.channels import Binding
+from lipwire.transports.base import Connector, Listener, Transport
+from lipwire.transports.faults import Faults, FaultyListener, FaultyTransport, faulty
+from lipwire.transports.memory import MemoryListener, memory_pair
+from lipwire.transports.websocket import WebSocketListener, connect_websocket
+
+Pair: TypeAlias = tuple[Transport, Transport]
+OpenPair: TypeAlias = Callable[..., AbstractAsyncContextManager[Pair]]
+
+SEPARATE = Binding(name="memory", separate_media=True, max_media_message=1150)
+MAX_BUFFERED = 16 * 1024 * 1024
+
+
+@asynccontextmanager
+async def _connected(listener: Listener, connect: Callable[[str], Connector]) -> AsyncIterator[Pair]:
+    async with listener:
+        made: list[Transport] = []
+
+        async def dial() -> None:
+            made.append(await connect(listener.address)())
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                group.start_soon(dial)
+                accepted = await listener.accept()
+        try:
+            yield made[0], accepted
+        finally:
+            with anyio.fail_after(30, shield=True):
+                await made[0].aclose()
+                await accepted.aclose()
+
+
+@asynccontextmanager
+async def _memory(max_buffered: int = MAX_BUFFERED, binding: Binding | None = None) -> AsyncIterator[Pair]:
+    given = {} if binding is None else {"binding": binding}
+    first, second = memory_pair(max_buffered=max_buffered, **given)
+    async with first, second:
+        yield first, second
+
+
+@asynccontextmanager
+async def _memory_separate(max_buffered: int = MAX_BUFFERED) -> AsyncIterator[Pair]:
+    async with _memory(max_buffered, SEPARATE) as pair:
+        yield pair
+
+
+@asynccontextmanager
+async def _memory_listener(max_buffered: int = MAX_BUFFERED) -> AsyncIterator[Pair]:
+    listener = MemoryListener(max_buffered=max_buffered)
+    async with _connected(listener, lambda _: listener.connect) as pair:
+        yield pair
+
+
+@asynccontextmanager
+async def _websocket(max_buffered: int = MAX_BUFFERED) -> AsyncIterator[Pair]:
+    listener = WebSocketListener("127.0.0.1", 0, max_buffered=max_buffered)
+    async with _connected(listener, lambda url: connect_websocket(url, max_buffered=max_buffered)) as pair:
+        yield pair
+
+
+@asynccontextmanager
+async def _websocket_faulty(max_buffered: int = MAX_BUFFERED) -> AsyncIterator[Pair]:
+    none = Faults()
+    listener = FaultyListener(WebSocketListener("127.0.0.1", 0, max_buffered=max_buffered), none)
+
+    def connect(url: str) -> Connector:
+        return faulty(connect_websocket(url, max_buffered=max_buffered), none)
+
+    async with _connected(listener, connect) as pair:
+        yield pair
+
+
+@asynccontextmanager
+async def _memory_faulty(max_buffered: int = MAX_BUFFERED) -> AsyncIterator[Pair]:
+    async with (
+        _memory_separate(max_buffered) as (first, second),
+        FaultyTransport(first, Faults()) as one,
+        FaultyTransport(second, Faults()) as two,
+    ):
+        yield one, two
+
+
+@asynccontextmanager
+async def _memory_delayed(max_buffered: int = MAX_BUFFERED) -> AsyncIterator[Pair]:
+    slow = Faults(delay=0.02, jitter=0.01, channels=frozenset())
+    async with (
+        _memory_separate(max_buffered) as (first, second),
+        FaultyTransport(first, slow, slow) as one,
+        FaultyTransport(second, slow, slow) as two,
+    ):
+        yield one, two
+
+
+KINDS: dict[str, tuple[OpenPair, tuple[str, ...]]] = {
+    "memory": (_memory, ("asyncio", "trio")),
+    "memory-separate": (_memory_separate, ("asyncio", "trio")),
+    "memory-listener": (_memory_listener, ("asyncio", "trio")),
+    "memory-faulty": (_memory_faulty, ("asyncio", "trio")),
+    "memory-delayed": (_memory_delayed, ("asyncio", "trio")),
+    "websocket": (_websocket, ("asyncio",)),
+    "websocket-faulty": (_websocket_faulty, ("asyncio",)),
+}
+
+
+@pytest.fixture(params=[f"{kind}-{backend}" for kind, (_, backends) in KINDS.items() for backend in backends])
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Contract tests run on what their kind runs on; other tests say it with ``parametrize``."""
+    if "kind" in request.fixturenames:
+        backend: str = request.getfixturevalue("kind").rpartition("-")[2]
+        return backend
+    return "asyncio"
+
+
+@pytest.fixture
+def open_pair(kind: str) -> OpenPair:
+    return KINDS[kind.rpartition("-")[0]][0]

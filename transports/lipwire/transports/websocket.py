@@ -1,0 +1,434 @@
+"""WebSocket, over the ``websockets`` library: one ordered, reliable stream of messages.
+
+It runs on asyncio. Sending never waits: ``broadcast`` to this one connection is the library's only send that
+does not, and costs a third less than the awaited one. The library's own pings are off, for the protocol has
+pings that also measure the clocks, and a peer that never reads its socket (some do) would fail the library's
+check while it plays on happily. Compression is off, for audio hardly compresses and it costs more than all else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl as ssl_module
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit
+
+import anyio
+
+from lipwire.protocol.channels import Binding, Channel
+from lipwire.transports._http import Authorize, Gate, HttpRequest, authority, is_loopback, peer_name
+from lipwire.transports._queues import Backlog, End, close_all, size_of
+from lipwire.transports.base import (
+    ConnectRefused,
+    Listener,
+    MessageTooLarge,
+    MissingExtra,
+    Transport,
+    TransportBroken,
+    TransportClosed,
+    TransportEnded,
+    TransportOverflow,
+)
+
+try:
+    from websockets.asyncio.client import connect
+    from websockets.asyncio.server import broadcast, serve
+    from websockets.exceptions import (
+        ConnectionClosed,
+        ConnectionClosedOK,
+        InvalidHandshake,
+        InvalidStatus,
+        InvalidURI,
+        NegotiationError,
+    )
+    from websockets.protocol import State
+except ImportError as error:
+    raise MissingExtra('WebSockets need a package: pip install "lipwire[websocket]"') from error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from types import TracebackType
+
+    from websockets.asyncio.connection import Connection
+    from websockets.asyncio.server import Server, ServerConnection
+    from websockets.http11 import Request, Response
+    from websockets.typing import Subprotocol
+
+    from lipwire.protocol.channels import Wire
+    from lipwire.transports.base import Connector, Received
+
+SUBPROTOCOL = "lipwire.1"
+"""What version 1 offers and requires as ``Sec-WebSocket-Protocol``; version 0 has none."""
+
+MAX_MESSAGE = 65_536
+MAX_BUFFERED = 16 * 1024 * 1024
+CLOSE_TIMEOUT = 5.0
+_QUEUE = (256, 64)
+"""Frames read ahead of ``receive``: at and below which number reading stops, and resumes."""
+
+
+def _require_asyncio() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError("the WebSocket transport runs on asyncio only, not on trio") from None
+
+
+class WebSocketTransport(Transport):
+    """A transport over a connection of ``websockets.asyncio`` (client or server) that is open already.
+
+    Args:
+        connection: it belongs to the transport from now on; nobody else may read from it.
+        max_message: bytes that one sent message may have; for received ones it is the connection's ``max_size``.
+        max_buffered: bytes that may wait in the socket's buffer before ``send`` raises ``TransportOverflow``.
+        close_timeout: seconds that ``aclose`` takes at most.
+
+    Raises:
+        TypeError: ``connection`` is not one of ``websockets.asyncio``.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        max_message: int = MAX_MESSAGE,
+        max_buffered: int = MAX_BUFFERED,
+        close_timeout: float = CLOSE_TIMEOUT,
+    ) -> None:
+        if not isinstance(connection, asyncio.Protocol):
+            raise TypeError(f"a connection of websockets.asyncio is needed, not {type(connection).__name__}")
+        self.binding = Binding(
+            name="websocket", separate_media=False, max_message=max_message, max_media_message=max_message
+        )
+        self.peer = peer_name(connection.remote_address)
+        self.connection = connection
+        self._target = (connection,)
+        self._max_message = max_message
+        self._max_buffered = max_buffered
+        self._close_timeout = close_timeout
+        self._closed = False
+        self._receiving = False
+
+    def send(self, channel: Channel, message: Wire) -> None:
+        """See :meth:`Transport.send`. Both channels are the one stream."""
+        connection = self.connection
+        if self._closed or connection.state is not State.OPEN:
+            raise self._end().error()
+        size = len(message) if type(message) is bytes else size_of(message)
+        if size > self._max_message:
+            raise MessageTooLarge(f"{size} bytes on {channel.value}; the most is {self._max_message}")
+        waiting = connection.transport.get_write_buffer_size()
+        if waiting + size > self._max_buffered:
+            raise TransportOverflow(f"{waiting} bytes wait; the most is {self._max_buffered}")
+        try:
+            broadcast(self._target, message, raise_exceptions=True)
+        except ExceptionGroup as group:
+            raise TransportBroken(f"writing failed: {group.exceptions[0].__cause__}") from group
+
+    def buffered(self) -> int:
+        """Bytes that the operating system has not taken yet."""
+        return self.connection.transport.get_write_buffer_size()
+
+    async def receive(self) -> list[Received]:
+        """See :meth:`Transport.receive`. Everything arrives as control."""
+        if self._receiving:
+            raise anyio.BusyResourceError("receiving from")
+        self._receiving = True
+        try:
+            while not self._closed:
+                first = await self.connection.recv()
+                batch: list[Received] = [(Channel.CONTROL, first)]
+                batch.extend(self._ready())
+                if not self._closed:
+                    return batch
+            # Go on reading, for what is unread here can keep the closing handshake from being read.
+            await self._discard()
+        except ConnectionClosed:
+            pass
+        finally:
+            self._receiving = False
+        raise self._end().error()
+
+    def _ready(self) -> list[Received]:
+        """What has arrived already, without giving up control.
+
+        The library has no ``recv_nowait``. But its ``recv`` promises that cancelling it loses nothing, so it
+        is run up to where it would wait, and cancelled there: this saves a task or a switch per message.
+        """
+        ready: list[Received] = []
+        while True:
+            step = self.connection.recv()
+            try:
+                step.send(None)
+            except StopIteration as done:
+                ready.append((Channel.CONTROL, done.value))
+                continue
+            except ConnectionClosed:
+                # The next call of receive finds it again.
+                return ready
+            try:
+                step.throw(asyncio.CancelledError())
+            except asyncio.CancelledError:
+                return ready
+            raise AssertionError("recv went on after it was cancelled")
+
+    async def _discard(self) -> None:
+        while True:
+            await self.connection.recv()
+
+    async def aclose(self) -> None:
+        """See :meth:`Transport.aclose`: flushes and does the closing handshake, in ``close_timeout``."""
+        self._closed = True
+        connection = self.connection
+        try:
+            with anyio.move_on_after(self._close_timeout):
+                async with anyio.create_task_group() as group:
+                    if not self._receiving:
+                        group.start_soon(self._discard_quietly)
+                    await connection.close()
+                    group.cancel_scope.cancel()
+        finally:
+            # Without effect if the handshake is over; else it timed out, or this was cancelled.
+            connection.transport.abort()
+
+    async def _discard_quietly(self) -> None:
+        with suppress(ConnectionClosed):
+            await self._discard()
+
+    def abort(self) -> None:
+        """See :meth:`Transport.abort`."""
+        self._closed = True
+        self.connection.transport.abort()
+
+    def _end(self) -> End:
+        """How it ended, or is about to."""
+        if self._closed:
+            return End(TransportClosed, "this side closed the transport")
+        protocol = self.connection.protocol
+        if protocol.state is State.CLOSED:
+            closed = self.connection.protocol.close_exc
+            cause = self.connection.connection_exc
+            reason = f"{closed}" if cause is None else f"{closed} ({cause})"
+            kind = TransportEnded if isinstance(closed, ConnectionClosedOK) else TransportBroken
+            return End(kind, reason, cause)
+        if protocol.close_rcvd is not None and protocol.close_rcvd.code in (1000, 1001, 1005):
+            return End(TransportEnded, "the peer is closing")
+        return End(TransportBroken, "the connection is closing because of an error")
+
+
+def connect_websocket(
+    url: str,
+    *,
+    token: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    ssl: ssl_module.SSLContext | None = None,
+    subprotocol: str | None = SUBPROTOCOL,
+    proxy: str | Literal[True] | None = True,
+    open_timeout: float = 10.0,
+    close_timeout: float = CLOSE_TIMEOUT,
+    max_message: int = MAX_MESSAGE,
+    max_buffered: int = MAX_BUFFERED,
+) -> Connector:
+    """A connector to a WebSocket server.
+
+    Args:
+        url: ``ws://`` or ``wss://``.
+        token: sent as ``Authorization: Bearer``.
+        headers: further headers of the opening request.
+        ssl: for ``wss://``, in place of the default context.
+        subprotocol: offered, and required in the answer; None (version 0) offers none.
+        proxy: True takes it from the environment (never for loopback), None uses none.
+        open_timeout: seconds from the connection's start to the end of the opening handshake.
+        close_timeout: seconds that ``aclose`` takes at most.
+        max_message: bytes that one message may have, either way.
+        max_buffered: bytes that may wait in the socket's buffer before ``send`` raises ``TransportOverflow``.
+
+    Raises:
+        ValueError: the URL is not one of a WebSocket.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        raise ValueError(f"not a WebSocket URL: {url!r} (ws://host:port/path is one)")
+    if is_loopback(parts.hostname):
+        proxy = None
+    fields = dict(headers or {})
+    if token is not None:
+        fields["Authorization"] = f"Bearer {token}"
+    options: dict[str, Any] = {} if ssl is None else {"ssl": ssl}
+    if subprotocol is not None:
+        options["subprotocols"] = [subprotocol]
+
+    async def connect_once() -> Transport:
+        _require_asyncio()
+        try:
+            connection = await connect(
+                url,
+                additional_headers=fields,
+                compression=None,
+                proxy=proxy,
+                open_timeout=open_timeout,
+                close_timeout=close_timeout,
+                ping_interval=None,
+                max_size=max_message,
+                max_queue=_QUEUE,
+                **options,
+            )
+        except InvalidStatus as error:
+            status = error.response.status_code
+            text = _reason(error.response.body)
+            if status >= 500:
+                raise TransportBroken(f"{url}: the server answered HTTP {status}{text}") from error
+            raise ConnectRefused(f"{url}: refused with HTTP {status}{text}", status=status) from error
+        except (InvalidURI, NegotiationError, ssl_module.SSLCertVerificationError) as error:
+            raise ConnectRefused(f"{url}: {error}") from error
+        except TimeoutError as error:
+            raise TransportBroken(f"{url}: no connection within {open_timeout} s") from error
+        except (OSError, EOFError, InvalidHandshake, ConnectionClosed) as error:
+            raise TransportBroken(f"{url}: {error}") from error
+        transport = WebSocketTransport(
+            connection, max_message=max_message, max_buffered=max_buffered, close_timeout=close_timeout
+        )
+        if connection.subprotocol != subprotocol:
+            transport.abort()
+            raise ConnectRefused(f"{url}: the server does not speak the subprotocol {subprotocol!r}")
+        return transport
+
+    return connect_once
+
+
+def _reason(body: bytes | bytearray | None) -> str:
+    """The first line of a refusal's text, if it has one."""
+    lines = bytes(body or b"")[:200].decode("utf-8", "replace").splitlines()
+    return f" ({lines[0]})" if lines and lines[0] else ""
+
+
+class WebSocketListener(Listener):
+    """A WebSocket server that hands out its connections as transports.
+
+    Args:
+        host, port: where to listen; port 0 takes a free one, which ``address`` then has.
+        path: the only path served (404 elsewhere); None serves all.
+        ssl: makes it ``wss://``.
+        subprotocol: what a client has to offer (400 if it does not); None (version 0) takes all.
+        token: what a client has to send as ``Authorization: Bearer`` (401 if it does not).
+        authorize: looks at each request; see :data:`~lipwire.transports.Authorize`.
+        allowed_hosts: values of Host (without port) that are served, ``"*"`` for all. None serves loopback names
+            alone if ``host`` is loopback, and all otherwise.
+        allowed_origins: values of Origin that are served, in the same way. A request without Origin comes from
+            no browser and is served.
+        backlog: connections that may wait to be accepted; more get 503.
+        open_timeout: seconds for the opening handshake.
+        close_timeout, max_message, max_buffered: as for :func:`connect_websocket`.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        path: str | None = None,
+        ssl: ssl_module.SSLContext | None = None,
+        subprotocol: str | None = SUBPROTOCOL,
+        token: str | None = None,
+        authorize: Authorize | None = None,
+        allowed_hosts: Collection[str] | None = None,
+        allowed_origins: Collection[str] | None = None,
+        backlog: int = 100,
+        open_timeout: float = 10.0,
+        close_timeout: float = CLOSE_TIMEOUT,
+        max_message: int = MAX_MESSAGE,
+        max_buffered: int = MAX_BUFFERED,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._path = path
+        self._ssl = ssl
+        self._subprotocol = subprotocol
+        self._gate = Gate(
+            host=host,
+            token=token,
+            authorize=authorize,
+            allowed_hosts=allowed_hosts,
+            allowed_origins=allowed_origins,
+        )
+        self._backlog = Backlog(backlog)
+        self._open_timeout = open_timeout
+        self._close_timeout = close_timeout
+        self._max_message = max_message
+        self._make: Callable[[Connection], WebSocketTransport] = lambda connection: WebSocketTransport(
+            connection, max_message=max_message, max_buffered=max_buffered, close_timeout=close_timeout
+        )
+        self._server: Server | None = None
+
+    async def accept(self) -> Transport:
+        """See :meth:`Listener.accept`."""
+        return await self._backlog.get()
+
+    async def __aenter__(self) -> Self:
+        _require_asyncio()
+        try:
+            self._server = await serve(
+                self._handle,
+                self._host,
+                self._port,
+                process_request=self._check,
+                select_subprotocol=self._select,
+                compression=None,
+                ssl=self._ssl,
+                open_timeout=self._open_timeout,
+                close_timeout=self._close_timeout,
+                ping_interval=None,
+                max_size=self._max_message,
+                max_queue=_QUEUE,
+                server_header=None,
+            )
+        except OSError as error:
+            where = authority(self._host, self._port)
+            raise TransportBroken(f"cannot listen on {where}: {error.strerror or error}") from error
+        port = next(iter(self._server.sockets)).getsockname()[1]
+        scheme = "ws" if self._ssl is None else "wss"
+        self.address = f"{scheme}://{authority(self._host, port)}{self._path or ''}"
+        self._backlog.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        left = self._backlog.close()
+        if self._server is not None:
+            self._server.close(close_connections=False)
+            # The port is closed by a task that the library starts; what was accepted lives on.
+            await asyncio.sleep(0)
+            await close_all(left)
+            if not self._server.connections:
+                await self._server.wait_closed()
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        if self._backlog.full:
+            await connection.close(1013, "too many wait to be accepted")
+            return
+        self._backlog.put(self._make(connection))
+        await connection.wait_closed()
+
+    async def _check(self, connection: ServerConnection, request: Request) -> Response | None:
+        if self._path is not None and urlsplit(request.path).path != self._path:
+            return connection.respond(404, f"nothing is served here; try {self._path}\n")
+        refusal = await self._gate.refusal(
+            HttpRequest(request.path, request.headers, peer_name(connection.remote_address))
+        )
+        if refusal is not None:
+            return connection.respond(refusal.status, f"{refusal.reason}\n")
+        if self._backlog.full:
+            return connection.respond(503, "too many wait to be accepted\n")
+        return None
+
+    def _select(self, _: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        if self._subprotocol is None:
+            return None
+        for candidate in offered:
+            if candidate == self._subprotocol:
+                return candidate
+        raise NegotiationError(
+            f"this server speaks {self._subprotocol}, the client offered {', '.join(offered) or 'nothing'}"
+        )

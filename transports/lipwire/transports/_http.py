@@ -43,7 +43,7 @@ class Gate:
 
     A server that listens on loopback is reachable from every web page that its user has open: by a name that
     resolves to 127.0.0.1 (DNS rebinding), which Host shows, or outright, which Origin shows. So by default it
-    answers to loopback names and to pages from loopback alone. One that listens elsewhere has no such default.
+    answers to loopback names and to pages from loopback alone. Listening elsewhere, it has no such default.
     """
 
     host: str

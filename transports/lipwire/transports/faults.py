@@ -142,7 +142,7 @@ class FaultyTransport(Transport):
         self.out.push(channel, message, now)
         self._deliver(now)
         after = self.out.next_deadline()
-        if after is not None and (before is None or after < before):
+        if self._held or (after is not None and (before is None or after < before)):
             self._changed.set()
 
     def buffered(self) -> int:

@@ -3,7 +3,7 @@
 It runs on asyncio. Sending never waits: ``broadcast`` to this one connection is the library's only send that
 does not, and costs a third less than the awaited one. The library's own pings are off, for the protocol has
 pings that also measure the clocks, and a peer that never reads its socket (some do) would fail the library's
-check while it plays on happily. Compression is off, for audio hardly compresses and it costs more than all else.
+check while it plays on happily. Compression is off: audio hardly compresses, and it costs more than all else.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class WebSocketTransport(Transport):
 
     Args:
         connection: it belongs to the transport from now on; nobody else may read from it.
-        max_message: bytes that one sent message may have; for received ones it is the connection's ``max_size``.
+        max_message: bytes that one sent message may have; the connection's ``max_size`` bounds received ones.
         max_buffered: bytes that may wait in the socket's buffer before ``send`` raises ``TransportOverflow``.
         close_timeout: seconds that ``aclose`` takes at most.
 
@@ -313,10 +313,10 @@ class WebSocketListener(Listener):
         subprotocol: what a client has to offer (400 if it does not); None (version 0) takes all.
         token: what a client has to send as ``Authorization: Bearer`` (401 if it does not).
         authorize: looks at each request; see :data:`~lipwire.transports.Authorize`.
-        allowed_hosts: values of Host (without port) that are served, ``"*"`` for all. None serves loopback names
-            alone if ``host`` is loopback, and all otherwise.
-        allowed_origins: values of Origin that are served, in the same way. A request without Origin comes from
-            no browser and is served.
+        allowed_hosts: values of Host (without port) that are served, ``"*"`` for all. None serves loopback
+            names alone if ``host`` is loopback, and all otherwise.
+        allowed_origins: values of Origin that are served, in the same way. A request without Origin comes
+            from no browser and is served.
         backlog: connections that may wait to be accepted; more get 503.
         open_timeout: seconds for the opening handshake.
         close_timeout, max_message, max_buffered: as for :func:`connect_websocket`.

@@ -1,0 +1,83 @@
+"""Pings, round trip, clock offset, and when silence means that a transport is broken (SPEC §16)."""
+
+from __future__ import annotations
+
+from math import inf
+
+from .limits import BOUNDS, SILENT_KEEPALIVES
+from .messages import Ping, Pong
+
+_PONGS_PER_SECOND = 100
+
+
+def microseconds(now: float) -> int:
+    """Turn a clock reading in seconds into the µs of the wire."""
+    return int(now * 1_000_000)
+
+
+class Liveness:
+    """What one peer knows of the other's presence on the current transport."""
+
+    def __init__(self) -> None:
+        self.keepalive = BOUNDS["keepalive"].default
+        self.round_trip = 0.0
+        """Seconds, smoothed; 0 until the first pong."""
+        self.least_round_trip = inf
+        self.clock_offset = 0.0
+        """The peer's clock minus ours, in seconds, at the least round trip seen."""
+        self._ping_at = inf
+        self._silent_at = inf
+        self._pong_second = 0
+        self._pongs = 0
+
+    @property
+    def deadline(self) -> float:
+        """When a ping is due or the silence has lasted too long."""
+        return min(self._ping_at, self._silent_at)
+
+    def attach(self, now: float) -> None:
+        """The session is open on a transport: ping at once, to learn the round trip."""
+        self._ping_at = now
+        self._silent_at = now + SILENT_KEEPALIVES * self.keepalive
+        self.least_round_trip = inf
+
+    def detach(self) -> None:
+        """There is no transport: nobody to ping."""
+        self._ping_at = self._silent_at = inf
+
+    def heard(self, now: float) -> None:
+        """Something came."""
+        self._silent_at = now + SILENT_KEEPALIVES * self.keepalive
+
+    def is_silent(self, now: float) -> bool:
+        """Whether the peer has been silent for too long (LW-LIVE-3)."""
+        return now >= self._silent_at
+
+    def due_ping(self, now: float) -> Ping | None:
+        """Give a ping when one is due (LW-LIVE-2)."""
+        if now < self._ping_at:
+            return None
+        self._ping_at = now + self.keepalive
+        return Ping(microseconds(now))
+
+    def answer(self, ping: Ping, now: float) -> Pong | None:
+        """Answer a ping, up to so many a second (LW-LIVE-1)."""
+        second = int(now)
+        if second != self._pong_second:
+            self._pong_second, self._pongs = second, 0
+        self._pongs += 1
+        if self._pongs > _PONGS_PER_SECOND:
+            return None
+        clock = microseconds(now)
+        return Pong(ping.t1, clock, clock)
+
+    def take(self, pong: Pong, now: float) -> None:
+        """Learn from a pong; one that can not be true is left out of account."""
+        t4 = microseconds(now)
+        round_trip = ((t4 - pong.t1) - (pong.t3 - pong.t2)) / 1_000_000
+        if pong.t1 > t4 or round_trip < 0 or pong.t3 < pong.t2:
+            return
+        if round_trip <= self.least_round_trip:
+            self.least_round_trip = round_trip
+            self.clock_offset = ((pong.t2 - pong.t1) + (pong.t3 - t4)) / 2_000_000
+        self.round_trip = round_trip if not self.round_trip else 0.75 * self.round_trip + 0.25 * round_trip

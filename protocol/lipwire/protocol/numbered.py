@@ -1,0 +1,152 @@
+"""Numbered control: each message taken once and in order, whatever the transport loses (SPEC §14)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from math import inf
+
+from .codec import encode
+from .errors import CloseCode, LocalProtocolError, RemoteProtocolError
+from .limits import (
+    ACKNOWLEDGE_DELAY,
+    HELD_NUMBERED,
+    RESEND_FIRST,
+    RESEND_MOST,
+    UNACKNOWLEDGED_BYTES,
+    UNACKNOWLEDGED_MESSAGES,
+)
+from .messages import Acknowledge, Message, Numbered
+
+
+class NumberedControl:
+    """Both directions of one peer's numbered messages, over all transports of a session."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        """How many messages have been numbered here."""
+        self.taken = 0
+        """How many of the peer's have been taken."""
+        self._unacknowledged: deque[tuple[int, Message, int]] = deque()
+        self._unacknowledged_bytes = 0
+        self._held: dict[int, Message] = {}
+        self._reliable = True
+        self._resend_at = inf
+        self._resend_after = RESEND_FIRST
+        self._acknowledge_at = inf
+
+    @property
+    def deadline(self) -> float:
+        """When ``due`` has something to send."""
+        return min(self._resend_at, self._acknowledge_at)
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many messages wait for the peer's acknowledgement."""
+        return len(self._unacknowledged)
+
+    def number(self, message: Message, now: float, round_trip: float) -> bytes:
+        """Number and keep a message, and give it as bytes.
+
+        Raises:
+            LocalProtocolError: more waits for acknowledgement than SPEC §17 allows (LW-CONTROL-5).
+        """
+        size = len(encode(message))
+        if (
+            len(self._unacknowledged) >= UNACKNOWLEDGED_MESSAGES
+            or self._unacknowledged_bytes + size > UNACKNOWLEDGED_BYTES
+        ):
+            raise LocalProtocolError(
+                CloseCode.LIMIT_EXCEEDED, "the peer does not acknowledge: too many numbered messages wait"
+            )
+        self.sent += 1
+        self._unacknowledged.append((self.sent, message, size))
+        self._unacknowledged_bytes += size
+        if not self._reliable and self._resend_at == inf:
+            self._resend_after = max(RESEND_FIRST, 4 * round_trip)
+            self._resend_at = now + self._resend_after
+        return self._encoded(self.sent, message)
+
+    def take(self, numbered: Numbered, now: float) -> list[Message]:
+        """Take a numbered message: give those that are now in order, which may be none (LW-CONTROL-2)."""
+        self.acknowledged(numbered.taken)
+        number = numbered.number
+        if number <= self.taken:
+            self._acknowledge_at = now
+            return []
+        if number > self.taken + 1:
+            if number <= self.taken + HELD_NUMBERED:
+                self._held[number] = numbered.message
+            return []
+        ready = [numbered.message]
+        self.taken = number
+        while (message := self._held.pop(self.taken + 1, None)) is not None:
+            ready.append(message)
+            self.taken += 1
+        self._acknowledge_at = min(self._acknowledge_at, now + ACKNOWLEDGE_DELAY)
+        return ready
+
+    def acknowledged(self, taken: int) -> None:
+        """Let go of what the peer has taken.
+
+        Raises:
+            RemoteProtocolError: it claims to have taken more than was sent (LW-CONTROL-6).
+        """
+        if taken > self.sent:
+            raise RemoteProtocolError(
+                CloseCode.INVALID_FIELD,
+                f"{taken} numbered messages are acknowledged, and {self.sent} were sent",
+            )
+        waiting = self._unacknowledged
+        moved = False
+        while waiting and waiting[0][0] <= taken:
+            self._unacknowledged_bytes -= waiting.popleft()[2]
+            moved = True
+        if not waiting:
+            self._resend_at = inf
+        elif moved and self._resend_at != inf:
+            # The peer is there: what is left gets the whole time again, without the doubling.
+            self._resend_at += RESEND_FIRST
+
+    def attach(self, *, reliable: bool, peer_taken: int | None) -> Iterable[bytes]:
+        """Begin a transport; on a resume give what the peer has not taken, to be sent first (LW-RESUME-8).
+
+        Raises:
+            RemoteProtocolError: ``resume_state``, when the peer's count can not be (LW-RESUME-10).
+        """
+        self._reliable = reliable
+        self._resend_at = inf
+        self._acknowledge_at = inf
+        if peer_taken is None:
+            return []
+        first_kept = self._unacknowledged[0][0] if self._unacknowledged else self.sent + 1
+        if not first_kept - 1 <= peer_taken <= self.sent:
+            raise RemoteProtocolError(
+                CloseCode.RESUME_STATE,
+                f"the peer has taken {peer_taken} numbered messages; {first_kept - 1} to {self.sent} are possible",
+            )
+        self.acknowledged(peer_taken)
+        return [self._encoded(number, message) for number, message, _ in self._unacknowledged]
+
+    def arm(self, now: float) -> None:
+        """After a resume: let what was sent again be sent once more if it is lost."""
+        if not self._reliable and self._unacknowledged:
+            self._resend_after = RESEND_FIRST
+            self._resend_at = now + self._resend_after
+
+    def due(self, now: float) -> list[bytes]:
+        """Give what is to be sent now: messages again, an acknowledgement."""
+        out: list[bytes] = []
+        if now >= self._resend_at:
+            out += [self._encoded(number, message) for number, message, _ in self._unacknowledged]
+            self._resend_after = min(2 * self._resend_after, max(RESEND_MOST, self._resend_after))
+            self._resend_at = now + self._resend_after
+        if now >= self._acknowledge_at:
+            self._acknowledge_at = inf
+            if not out:
+                out.append(encode(Acknowledge(self.taken)))
+        return out
+
+    def _encoded(self, number: int, message: Message) -> bytes:
+        self._acknowledge_at = inf  # every numbered message carries the count
+        return encode(Numbered(number, self.taken, message))

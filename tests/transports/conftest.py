@@ -13,6 +13,8 @@ from lipwire.protocol.channels import Binding
 from lipwire.transports.base import Connector, Listener, Transport
 from lipwire.transports.faults import Faults, FaultyListener, FaultyTransport, faulty
 from lipwire.transports.memory import MemoryListener, memory_pair
+from lipwire.transports.webrtc_server import WebRtcListener
+from lipwire.transports.webrtc_signaling import connect_webrtc
 from lipwire.transports.websocket import WebSocketListener, connect_websocket
 
 Pair: TypeAlias = tuple[Transport, Transport]
@@ -83,6 +85,25 @@ async def _websocket_faulty(max_buffered: int = MAX_BUFFERED) -> AsyncIterator[P
 
 
 @asynccontextmanager
+async def _webrtc(max_buffered: int = MAX_BUFFERED) -> AsyncIterator[Pair]:
+    listener = WebRtcListener("127.0.0.1", 0, max_buffered=max_buffered)
+    async with _connected(listener, lambda url: connect_webrtc(url, max_buffered=max_buffered)) as pair:
+        yield pair
+
+
+@asynccontextmanager
+async def _webrtc_faulty(max_buffered: int = MAX_BUFFERED) -> AsyncIterator[Pair]:
+    none = Faults()
+    listener = FaultyListener(WebRtcListener("127.0.0.1", 0, max_buffered=max_buffered), none, none)
+
+    def connect(url: str) -> Connector:
+        return faulty(connect_webrtc(url, max_buffered=max_buffered), none, none)
+
+    async with _connected(listener, connect) as pair:
+        yield pair
+
+
+@asynccontextmanager
 async def _memory_faulty(max_buffered: int = MAX_BUFFERED) -> AsyncIterator[Pair]:
     async with (
         _memory_separate(max_buffered) as (first, second),
@@ -110,6 +131,8 @@ KINDS: dict[str, tuple[OpenPair, tuple[str, ...]]] = {
     "memory-faulty": (_memory_faulty, ("asyncio", "trio")),
     "memory-delayed": (_memory_delayed, ("asyncio", "trio")),
     "websocket": (_websocket, ("asyncio",)),
+    "webrtc": (_webrtc, ("asyncio",)),
+    "webrtc-faulty": (_webrtc_faulty, ("asyncio",)),
     "websocket-faulty": (_websocket_faulty, ("asyncio",)),
 }
 

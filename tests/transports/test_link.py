@@ -33,9 +33,7 @@ def run(link: FaultyLink, pushes: list[tuple[float, Channel, bytes]]) -> list[tu
     return out
 
 
-def numbered(
-    count: int, *, every: float = 0.02, channel: Channel = MEDIA
-) -> list[tuple[float, Channel, bytes]]:
+def numbered(count: int, *, every: float = 0.02, channel: Channel = MEDIA) -> list[tuple[float, Channel, bytes]]:
     return [(n * every, channel, n.to_bytes(4, "big")) for n in range(count)]
 
 
@@ -185,9 +183,7 @@ faults = st.builds(
     cut_after=st.none() | st.floats(0, 20),
     channels=st.frozensets(st.sampled_from(list(Channel))),
 )
-traffic = st.lists(
-    st.tuples(st.floats(0, 0.5), st.sampled_from(list(Channel)), st.integers(1, 2_000)), max_size=60
-)
+traffic = st.lists(st.tuples(st.floats(0, 0.5), st.sampled_from(list(Channel)), st.integers(1, 2_000)), max_size=60)
 
 
 @given(faults, traffic, st.booleans())

@@ -102,13 +102,9 @@ class FaultyTransport(Transport):
         self.binding = _declared(transport.binding, faults_out, faults_in)
         self.peer = transport.peer
         now = anyio.current_time()
-        self.out = FaultyLink(
-            faults_out, connection=connection, direction="out", one_stream=one_stream, now=now
-        )
+        self.out = FaultyLink(faults_out, connection=connection, direction="out", one_stream=one_stream, now=now)
         """The link that what is sent goes through; its ``counts`` say what became of it."""
-        self.into = FaultyLink(
-            faults_in, connection=connection, direction="in", one_stream=one_stream, now=now
-        )
+        self.into = FaultyLink(faults_in, connection=connection, direction="in", one_stream=one_stream, now=now)
         """The link that what is received goes through."""
         self._limits = {
             Channel.CONTROL: self.binding.max_message,
@@ -271,9 +267,7 @@ class FaultyConnector:
 
     async def __call__(self) -> Transport:
         transport = await self._connector()
-        wrapped = FaultyTransport(
-            transport, self._faults_out, self._faults_in, connection=next(self._connections)
-        )
+        wrapped = FaultyTransport(transport, self._faults_out, self._faults_in, connection=next(self._connections))
         self.transports.append(wrapped)
         return wrapped
 
@@ -303,9 +297,7 @@ class FaultyListener(Listener):
     async def accept(self) -> Transport:
         """See :meth:`Listener.accept`."""
         transport = await self.inner.accept()
-        return FaultyTransport(
-            transport, self._faults_out, self._faults_in, connection=next(self._connections)
-        )
+        return FaultyTransport(transport, self._faults_out, self._faults_in, connection=next(self._connections))
 
     async def __aenter__(self) -> Self:
         await self.inner.__aenter__()

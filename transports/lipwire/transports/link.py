@@ -67,9 +67,7 @@ class Faults:
             if self.burst < 1:
                 raise ValueError(f"burst must be at least 1, not {self.burst}")
             if self.loss > self.burst / (self.burst + 1):
-                raise ValueError(
-                    f"bursts of {self.burst} cannot lose {self.loss} of all: the most is burst/(burst+1)"
-                )
+                raise ValueError(f"bursts of {self.burst} cannot lose {self.loss} of all: the most is burst/(burst+1)")
         for cut in self.cut_after if isinstance(self.cut_after, tuple) else (self.cut_after,):
             if cut is not None and cut < 0:
                 raise ValueError(f"cut_after must not be negative, not {cut}")
@@ -146,9 +144,7 @@ class FaultyLink:
         self._in_burst = False
         if faults.burst is not None and faults.loss:
             self._leave_burst = 1 / faults.burst
-            self._enter_burst = (
-                min(1.0, faults.loss / (faults.burst * (1 - faults.loss))) if faults.loss < 1 else 1.0
-            )
+            self._enter_burst = min(1.0, faults.loss / (faults.burst * (1 - faults.loss))) if faults.loss < 1 else 1.0
             # Start in the model's steady state, or short connections would lose too little.
             self._in_burst = self._random.random() < faults.loss
 

@@ -142,9 +142,7 @@ class MemoryListener(Listener):
         if self._backlog is None or self._backlog.full:
             raise TransportBroken(f"{self.address}: nobody listens, or too many wait")
         name = f"{self.address}/{next(self._connections)}"
-        ours, theirs = memory_pair(
-            binding=self._binding, max_buffered=self._max_buffered, names=(name, self.address)
-        )
+        ours, theirs = memory_pair(binding=self._binding, max_buffered=self._max_buffered, names=(name, self.address))
         self._backlog.put(theirs)
         return ours
 

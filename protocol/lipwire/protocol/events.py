@@ -60,6 +60,8 @@ class TransportDropped:
     """The core has given the transport up (silence, a refusal): the shell should close it. The session may go on."""
 
     reason: str
+    retry_after: float | None = None
+    """Seconds to wait before the next try, as the peer asked."""
 
 
 @dataclass(frozen=True, kw_only=True)

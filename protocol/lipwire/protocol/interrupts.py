@@ -1,0 +1,84 @@
+"""Interrupts on their way: each repeated until it is confirmed (LW-INTERRUPT-2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+from .limits import INTERRUPT_REPEAT, REPEAT
+from .messages import Interrupt
+
+
+@dataclass(slots=True)
+class PendingInterrupt:
+    """One that no cut has confirmed."""
+
+    message: Interrupt
+    called_at: float
+    repeats: int = 0
+    next_at: float = inf
+
+    def schedule(self, base: float, *, repeat: bool) -> None:
+        """Set when to send it again: 20, 60 and 140 ms after the first time, then every 500 ms."""
+        if not repeat:
+            self.next_at = inf
+        elif self.repeats < len(INTERRUPT_REPEAT):
+            self.next_at = base + INTERRUPT_REPEAT[self.repeats]
+        else:
+            self.next_at = base + INTERRUPT_REPEAT[-1] + REPEAT * (self.repeats - len(INTERRUPT_REPEAT) + 1)
+
+
+class PendingInterrupts:
+    """All that are not confirmed, oldest first."""
+
+    def __init__(self) -> None:
+        self._pending: list[PendingInterrupt] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._pending)
+
+    @property
+    def deadline(self) -> float:
+        """When one is to be sent again."""
+        return min((p.next_at for p in self._pending), default=inf)
+
+    def covers(self, segment: int) -> bool:
+        """Whether one that names this segment is not confirmed."""
+        return any(p.message.first <= segment <= p.message.last for p in self._pending)
+
+    def add(self, message: Interrupt, now: float, *, repeat: bool) -> None:
+        """Note one that was just sent."""
+        pending = PendingInterrupt(message, now)
+        pending.schedule(now, repeat=repeat)
+        self._pending.append(pending)
+
+    def due(self, now: float, *, repeat: bool) -> list[Interrupt]:
+        """Give those that are to be sent again now."""
+        out = []
+        for pending in self._pending:
+            if now >= pending.next_at:
+                out.append(pending.message)
+                pending.repeats += 1
+                pending.schedule(pending.called_at, repeat=repeat)
+                pending.next_at = max(pending.next_at, now + INTERRUPT_REPEAT[0])
+        return out
+
+    def all_again(self, now: float, *, repeat: bool) -> list[Interrupt]:
+        """Give all of them, for a new transport (LW-INTERRUPT-10)."""
+        for pending in self._pending:
+            pending.next_at = now + INTERRUPT_REPEAT[0] if repeat else inf
+        return [pending.message for pending in self._pending]
+
+    def confirm(self, first: int, last: int) -> list[PendingInterrupt]:
+        """Take out those that a cut of this range confirms."""
+        done = [p for p in self._pending if first <= p.message.first and p.message.last <= last]
+        self._pending = [p for p in self._pending if p not in done]
+        return done
+
+    def forget(self, lowest_live: int) -> list[PendingInterrupt]:
+        """Take out those all of whose segments are over (ids below ``lowest_live``)."""
+        if not self._pending:
+            return []
+        done = [p for p in self._pending if p.message.last < lowest_live]
+        self._pending = [p for p in self._pending if p.message.last >= lowest_live]
+        return done

@@ -1,0 +1,157 @@
+"""One segment at the sender: what waits to be sent, what is kept until it is received, and where it stands."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .events import Cause, StreamEnded
+from .messages import Data, Mark
+from .states import SEGMENT, SegmentInput, SegmentState
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Samples that were sent: ``[start, end)``, kept until they are reported as received (LW-REPAIR-3)."""
+
+    start: int
+    end: int
+    pcm: bytes | memoryview
+    sent_at: float
+    again_at: float | None = None
+    """When it was last sent again; a round trip can not be read off it then."""
+
+
+class OutgoingSegment:
+    """Positions are in samples per channel, ``frame_bytes`` bytes each."""
+
+    def __init__(self, number: int, metadata: Mapping[str, Any] | None, frame_bytes: int, now: float) -> None:
+        self.number = number
+        self.metadata = metadata
+        self.frame_bytes = frame_bytes
+        self.state = SegmentState.QUEUED
+        self.opened_at = now
+        self.written = 0
+        self.sent = 0
+        self.received = 0
+        self.consumed = 0
+        self.played: int | None = None
+        self.finished = False
+        """The user has written all of it."""
+        self.cut_cause: Cause | None = None
+        self.result: StreamEnded | None = None
+        """How it ended; told to the user once every earlier segment has."""
+        self.early: list[Mark | Data] = []
+        """Marks and data that wait for segment_start."""
+        self.marks: list[Mark] = []
+        """Not reached yet."""
+        self.data: deque[int] = deque()
+        """Positions of data ahead of the consumed position."""
+        self.last_audio_at = now
+        self._pending: deque[bytes | memoryview] = deque()
+        self._kept: deque[Chunk] = deque()
+
+    def change(self, cause: SegmentInput) -> None:
+        """Go to the state that the table names."""
+        self.state = SEGMENT[self.state, cause]
+
+    @property
+    def live(self) -> bool:
+        """Neither cut nor over."""
+        return self.state not in (SegmentState.CUT, SegmentState.OVER)
+
+    @property
+    def pending(self) -> int:
+        """Samples that wait to be sent."""
+        return self.written - self.sent
+
+    @property
+    def heard(self) -> int:
+        """A lower bound of what was heard."""
+        return self.played or 0
+
+    def append(self, pcm: bytes | memoryview) -> int:
+        """Put samples behind those that wait; gives how many."""
+        samples = len(pcm) // self.frame_bytes
+        if samples:
+            self._pending.append(pcm)
+            self.written += samples
+        return samples
+
+    def take(self, most: int, now: float) -> Chunk:
+        """Take the next chunk, of at most ``most`` bytes, to be sent; it is kept until it is received.
+
+        A short piece is joined with those behind it, so that a backlog goes in large chunks.
+        """
+        pending = self._pending
+        piece: bytes | memoryview = pending[0]
+        if len(piece) > most:
+            view = memoryview(piece)
+            piece, pending[0] = view[:most], view[most:]
+        else:
+            pending.popleft()
+            if pending and len(piece) + len(pending[0]) <= most:
+                parts, size = [piece], len(piece)
+                while pending and size + len(pending[0]) <= most:
+                    size += len(pending[0])
+                    parts.append(pending.popleft())
+                piece = b"".join(parts)
+        start = self.sent
+        self.sent = start + len(piece) // self.frame_bytes
+        self.last_audio_at = now
+        chunk = Chunk(start, self.sent, piece, now)
+        self._kept.append(chunk)
+        return chunk
+
+    def release(self, received: int) -> Chunk | None:
+        """Let go of what was received; gives the last chunk of it if all of it was sent just once."""
+        kept = self._kept
+        last: Chunk | None = None
+        once = True
+        while kept and kept[0].end <= received:
+            last = kept.popleft()
+            once = once and last.again_at is None
+        self.received = received
+        return last if once else None
+
+    def kept_in(self, first: int, end: int) -> list[Chunk]:
+        """The chunks that are kept and touch ``[first, end)``."""
+        kept = self._kept
+        index = max(bisect_right(kept, first, key=_start) - 1, 0)
+        found = []
+        while index < len(kept) and kept[index].start < end:
+            if kept[index].end > first:
+                found.append(kept[index])
+            index += 1
+        return found
+
+    def rewind(self, received: int) -> None:
+        """Go back to ``received``: what was sent beyond it waits to be sent again (LW-RESUME-9)."""
+        self.release(received)
+        again: list[bytes | memoryview] = []
+        for chunk in self._kept:
+            pcm = chunk.pcm
+            if chunk.start < received:
+                pcm = memoryview(pcm)[(received - chunk.start) * self.frame_bytes :]
+            again.append(pcm)
+        self._kept.clear()
+        self._pending.extendleft(reversed(again))
+        self.sent = received
+
+    def drop(self) -> int:
+        """Drop what waits and what is kept; gives how many samples had waited."""
+        dropped = self.pending
+        self._pending.clear()
+        self._kept.clear()
+        self.early.clear()
+        self.marks.clear()
+        self.data.clear()
+        self.written = self.sent
+        return dropped
+
+
+def _start(chunk: Chunk) -> int:
+    return chunk.start

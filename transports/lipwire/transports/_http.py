@@ -67,7 +67,7 @@ class Gate:
         origin = request.headers.get("Origin")
         if origin is not None:
             if self.allowed_origins is None:
-                if is_loopback(self.host) and not is_loopback(urlsplit(origin).hostname or ""):
+                if is_loopback(self.host) and not is_loopback(_origin_host(origin)):
                     return Refusal(403, "pages from this origin are not served here")
             elif "*" not in self.allowed_origins and origin not in self.allowed_origins:
                 return Refusal(403, "pages from this origin are not served here")
@@ -93,6 +93,14 @@ def host_of(header: str) -> str:
     """The name in a Host header, in lower case, without its port and brackets."""
     try:
         return urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _origin_host(origin: str) -> str:
+    """The host in an Origin header; none in ``null`` and in what is malformed."""
+    try:
+        return urlsplit(origin).hostname or ""
     except ValueError:
         return ""
 

@@ -1,0 +1,136 @@
+"""What AudioOut and AudioIn share: a state machine, the transport it uses now, and the clock.
+
+After every call into the state machine :meth:`Shell.flush` sends what it wants sent, passes its events on and
+re-arms the timer. All of it runs in one event loop and never waits, so nothing can come in between.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from math import inf
+from typing import Generic, TypeVar
+
+import anyio
+import anyio.lowlevel
+
+from lipwire.protocol.channels import Channel, Wire
+from lipwire.protocol.connection import Connection
+from lipwire.protocol.events import Event, SessionEnded, TransportDropped
+from lipwire.protocol.trace import TraceHook, event_record, message_record
+
+from .base import Transport, TransportError
+
+CLOSE_TIME = 2.0
+"""Seconds that closing a transport may take."""
+
+C = TypeVar("C", bound=Connection)
+
+
+class Shell(Generic[C]):
+    """Joins one state machine to its transports, one after the other.
+
+    ``on_event`` is called for each event, in order, and may call the state machine and ``flush`` in turn.
+    """
+
+    def __init__(
+        self,
+        connection: C,
+        on_event: Callable[[Event], None],
+        *,
+        logger: logging.Logger,
+        trace: TraceHook | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.connection = connection
+        self.transport: Transport | None = None
+        self.clock = clock
+        self.trace = trace
+        self._on_event = on_event
+        self._logger = logger
+        self._serving: anyio.CancelScope | None = None
+        self._timer_until = inf
+        self._timer_wake = anyio.Event()
+
+    def flush(self) -> None:
+        """Send what is to be sent, pass events on, re-arm the timer."""
+        now = self.clock()
+        connection = self.connection
+        outgoing = connection.take_outgoing(now)
+        if outgoing and self.transport is not None:
+            try:
+                for channel, data in outgoing:
+                    self.transport.send(channel, data)
+                    if self.trace is not None:
+                        self.trace(message_record(connection.role.value, "out", channel, data, now))
+            except TransportError as error:
+                self._logger.warning("%s: sending failed: %s", connection.role.value, error)
+                self.drop_transport()
+        for event in connection.take_events():
+            if self.trace is not None:
+                self.trace(event_record(connection.role.value, event, now))
+            if isinstance(event, (TransportDropped, SessionEnded)):
+                self.drop_transport(detach=False)
+            self._on_event(event)
+        if connection.next_deadline() < self._timer_until:
+            self._timer_wake.set()
+
+    def receive(self, batch: list[tuple[Channel, Wire]]) -> None:
+        """Give the state machine what came, and flush."""
+        now = self.clock()
+        connection = self.connection
+        if self.trace is not None:
+            for channel, data in batch:
+                self.trace(message_record(connection.role.value, "in", channel, data, now))
+        for channel, data in batch:
+            connection.receive(channel, data, now)
+        self.flush()
+
+    async def serve(self, transport: Transport) -> TransportError | None:
+        """Read a transport, which the state machine has been attached to, until it ends; then close it.
+
+        Gives the error with which it ended, or None when this side gave it up. If cancelled, the transport is closed
+        all the same.
+        """
+        ended: TransportError | None = None
+        try:
+            with anyio.CancelScope() as self._serving:
+                try:
+                    while self.transport is transport:
+                        self.receive(await transport.receive())
+                except TransportError as error:
+                    ended = error
+        finally:
+            if self.transport is transport:
+                self.transport = None
+                self.connection.detach(self.clock())
+                self.flush()
+            with anyio.move_on_after(CLOSE_TIME, shield=True):
+                await transport.aclose()
+        return ended
+
+    def drop_transport(self, *, detach: bool = True) -> None:
+        """Give up the transport in use; whoever serves it closes it. ``detach``: tell the state machine as well."""
+        if self.transport is None:
+            return
+        self.transport = None
+        if self._serving is not None:
+            self._serving.cancel()
+        if detach:
+            self.connection.detach(self.clock())
+
+    async def run_timer(self) -> None:
+        """Call the state machine whenever its deadline comes. Runs until it is cancelled."""
+        while True:
+            self._timer_wake = anyio.Event()
+            self._timer_until = self.connection.next_deadline()
+            delay = self._timer_until - self.clock()
+            if delay > 0:
+                with anyio.move_on_after(None if delay == inf else delay):
+                    await self._timer_wake.wait()
+                    continue
+            else:
+                await anyio.lowlevel.checkpoint()
+            self.connection.expire(self.clock())
+            self.flush()

@@ -146,7 +146,7 @@ KINDS: dict[str, tuple[OpenPair, tuple[str, ...]]] = {
 
 
 @pytest.fixture(params=[f"{kind}-{backend}" for kind, (_, backends) in KINDS.items() for backend in backends])
-def kind(request: pytest.FixtureRequest) -> str:
+def transport_kind(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
 
@@ -154,15 +154,15 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Contract tests run on what their kind runs on; other tests say it with ``parametrize``."""
-    if "kind" in request.fixturenames:
-        backend: str = request.getfixturevalue("kind").rpartition("-")[2]
+    if "transport_kind" in request.fixturenames:
+        backend: str = request.getfixturevalue("transport_kind").rpartition("-")[2]
         return backend
     return "asyncio"
 
 
 @pytest.fixture
-def open_pair(kind: str) -> OpenPair:
-    return KINDS[kind.rpartition("-")[0]][0]
+def open_pair(transport_kind: str) -> OpenPair:
+    return KINDS[transport_kind.rpartition("-")[0]][0]
 
 
 @pytest.fixture(scope="session")

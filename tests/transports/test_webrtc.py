@@ -323,7 +323,7 @@ async def test_nobody_listens_and_a_port_in_use() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "body", "expected"),
+    ("status", "mime", "body", "expected"),
     [
         (201, "text/html", "<html>", TransportBroken),
         (201, "application/sdp", "nonsense", TransportBroken),
@@ -333,10 +333,10 @@ async def test_nobody_listens_and_a_port_in_use() -> None:
     ],
 )
 async def test_servers_that_answer_something_else(
-    status: int, kind: str, body: str, expected: type[TransportError]
+    status: int, mime: str, body: str, expected: type[TransportError]
 ) -> None:
     async def handle(_: web.Request) -> web.Response:
-        return web.Response(status=status, text=body, content_type=kind)
+        return web.Response(status=status, text=body, content_type=mime)
 
     app = web.Application()
     app.router.add_post("/", handle)

@@ -123,9 +123,15 @@ class WebRtcListener(Listener):
             return refused
         if request.content_type != SDP:
             return self._answer(request, 415, f"an offer is {SDP}")
+        try:
+            with anyio.fail_after(self._open_timeout):
+                body = await request.read()
+        except TimeoutError:
+            return self._answer(request, 408, "the offer took too long")
+        # No await from here until it is counted, or a crowd would slip through.
         if self._backlog.full or len(self._half_open) >= self._max_half_open:
             return self._answer(request, 503, "too many wait", {"Retry-After": "1"})
-        offer = RTCSessionDescription(sdp=await request.text(), type="offer")
+        offer = RTCSessionDescription(sdp=body.decode("utf-8", "replace"), type="offer")
         transport = WebRtcTransport(
             peer_connection(self._ice_servers),
             offers=False,

@@ -23,7 +23,8 @@ from lipwire.transports.faults import Faults, FaultyListener, FaultyTransport, f
 from lipwire.transports.memory import MemoryListener, memory_pair
 from lipwire.transports.webrtc_server import WebRtcListener
 from lipwire.transports.webrtc_signaling import connect_webrtc
-from lipwire.transports.websocket import WebSocketListener, connect_websocket
+from lipwire.transports.websocket import connect_websocket
+from lipwire.transports.websocket_server import WebSocketListener
 
 Pair: TypeAlias = tuple[Transport, Transport]
 OpenPair: TypeAlias = Callable[..., AbstractAsyncContextManager[Pair]]

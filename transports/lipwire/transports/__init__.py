@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from lipwire.transports.webrtc import WebRtcTransport
     from lipwire.transports.webrtc_server import WebRtcListener
     from lipwire.transports.webrtc_signaling import connect_webrtc
-    from lipwire.transports.websocket import WebSocketListener, WebSocketTransport, connect_websocket
+    from lipwire.transports.websocket import WebSocketTransport, connect_websocket
+    from lipwire.transports.websocket_server import WebSocketListener
 
 __all__ = [
     "Authorize",
@@ -81,7 +82,7 @@ __all__ = [
 _LAZY = {
     "WebRtcListener": "webrtc_server",
     "WebRtcTransport": "webrtc",
-    "WebSocketListener": "websocket",
+    "WebSocketListener": "websocket_server",
     "WebSocketTransport": "websocket",
     "connect_webrtc": "webrtc_signaling",
     "connect_websocket": "websocket",

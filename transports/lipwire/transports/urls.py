@@ -91,7 +91,7 @@ def listener_for(
         raise ValueError(f"{scheme}:// and an SSL context go together: {url!r}")
     path = parts.path if parts.path not in ("", "/") else None
     if kind == "WebSocket":
-        from lipwire.transports.websocket import WebSocketListener
+        from lipwire.transports.websocket_server import WebSocketListener
 
         return WebSocketListener(parts.hostname, parts.port or 0, path=path, ssl=ssl, token=token, authorize=authorize)
     from lipwire.transports.webrtc_server import WebRtcListener

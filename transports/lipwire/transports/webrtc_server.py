@@ -36,7 +36,7 @@ class WebRtcListener(Listener):
         ssl: makes it ``https://``.
         token: what a client has to send as ``Authorization: Bearer`` (401 if it does not).
         authorize: looks at each request; see :data:`~lipwire.transports.Authorize`.
-        allowed_hosts, allowed_origins: as for :class:`~lipwire.transports.websocket.WebSocketListener`. Pages
+        allowed_hosts, allowed_origins: as for :class:`~lipwire.transports.websocket_server.WebSocketListener`. Pages
             from an origin that is served get the CORS headers they need.
         ice_servers: STUN and TURN servers, as URLs or as aiortc's objects; none unless given.
         backlog: peers that may wait to be accepted; more get 503.

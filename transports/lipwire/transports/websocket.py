@@ -11,17 +11,16 @@ from __future__ import annotations
 import asyncio
 import ssl as ssl_module
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import anyio
 
 from lipwire.protocol.channels import Binding, Channel
-from lipwire.transports._http import Authorize, Gate, HttpRequest, authority, is_loopback, peer_name
-from lipwire.transports._queues import Backlog, End, close_all, size_of
+from lipwire.transports._http import is_loopback, peer_name
+from lipwire.transports._queues import End, size_of
 from lipwire.transports.base import (
     ConnectRefused,
-    Listener,
     MessageTooLarge,
     MissingExtra,
     Transport,
@@ -33,7 +32,7 @@ from lipwire.transports.base import (
 
 try:
     from websockets.asyncio.client import connect
-    from websockets.asyncio.server import broadcast, serve
+    from websockets.asyncio.server import broadcast
     from websockets.exceptions import (
         ConnectionClosed,
         ConnectionClosedOK,
@@ -47,13 +46,9 @@ except ImportError as error:
     raise MissingExtra('WebSockets need a package: pip install "lipwire[websocket]"') from error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-    from types import TracebackType
+    from collections.abc import Mapping
 
     from websockets.asyncio.connection import Connection
-    from websockets.asyncio.server import Server, ServerConnection
-    from websockets.http11 import Request, Response
-    from websockets.typing import Subprotocol
 
     from lipwire.protocol.channels import Wire
     from lipwire.transports.base import Connector, Received
@@ -64,11 +59,12 @@ SUBPROTOCOL = "lipwire.1"
 MAX_MESSAGE = 65_536
 MAX_BUFFERED = 16 * 1024 * 1024
 CLOSE_TIMEOUT = 5.0
-_QUEUE = (256, 64)
+READ_AHEAD = (256, 64)
 """Frames read ahead of ``receive``: at and below which number reading stops, and resumes."""
 
 
-def _require_asyncio() -> None:
+def require_asyncio() -> None:
+    """Raise ``RuntimeError`` when not called under asyncio."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -260,7 +256,7 @@ def connect_websocket(
         options["subprotocols"] = [subprotocol]
 
     async def connect_once() -> Transport:
-        _require_asyncio()
+        require_asyncio()
         try:
             connection = await connect(
                 url,
@@ -271,7 +267,7 @@ def connect_websocket(
                 close_timeout=close_timeout,
                 ping_interval=None,
                 max_size=max_message,
-                max_queue=_QUEUE,
+                max_queue=READ_AHEAD,
                 **options,
             )
         except InvalidStatus as error:
@@ -301,134 +297,3 @@ def _reason(body: bytes | bytearray | None) -> str:
     """The first line of a refusal's text, if it has one."""
     lines = bytes(body or b"")[:200].decode("utf-8", "replace").splitlines()
     return f" ({lines[0]})" if lines and lines[0] else ""
-
-
-class WebSocketListener(Listener):
-    """A WebSocket server that hands out its connections as transports.
-
-    Args:
-        host, port: where to listen; port 0 takes a free one, which ``address`` then has.
-        path: the only path served (404 elsewhere); None serves all.
-        ssl: makes it ``wss://``.
-        subprotocol: what a client has to offer (400 if it does not); None (version 0) takes all.
-        token: what a client has to send as ``Authorization: Bearer`` (401 if it does not).
-        authorize: looks at each request; see :data:`~lipwire.transports.Authorize`.
-        allowed_hosts: values of Host (without port) that are served, ``"*"`` for all. None serves loopback
-            names alone if ``host`` is loopback, and all otherwise.
-        allowed_origins: values of Origin that are served, in the same way. A request without Origin comes
-            from no browser and is served.
-        backlog: connections that may wait to be accepted; more get 503.
-        open_timeout: seconds for the opening handshake.
-        close_timeout, max_message, max_buffered: as for :func:`connect_websocket`.
-    """
-
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        *,
-        path: str | None = None,
-        ssl: ssl_module.SSLContext | None = None,
-        subprotocol: str | None = SUBPROTOCOL,
-        token: str | None = None,
-        authorize: Authorize | None = None,
-        allowed_hosts: Collection[str] | None = None,
-        allowed_origins: Collection[str] | None = None,
-        backlog: int = 100,
-        open_timeout: float = 10.0,
-        close_timeout: float = CLOSE_TIMEOUT,
-        max_message: int = MAX_MESSAGE,
-        max_buffered: int = MAX_BUFFERED,
-    ) -> None:
-        self._host = host
-        self._port = port
-        self._path = path
-        self._ssl = ssl
-        self._subprotocol = subprotocol
-        self._gate = Gate(
-            host=host,
-            token=token,
-            authorize=authorize,
-            allowed_hosts=allowed_hosts,
-            allowed_origins=allowed_origins,
-        )
-        self._backlog = Backlog(backlog)
-        self._open_timeout = open_timeout
-        self._close_timeout = close_timeout
-        self._max_message = max_message
-        self._make: Callable[[Connection], WebSocketTransport] = lambda connection: WebSocketTransport(
-            connection, max_message=max_message, max_buffered=max_buffered, close_timeout=close_timeout
-        )
-        self._server: Server | None = None
-
-    async def accept(self) -> Transport:
-        """See :meth:`Listener.accept`."""
-        return await self._backlog.get()
-
-    async def __aenter__(self) -> Self:
-        _require_asyncio()
-        try:
-            self._server = await serve(
-                self._handle,
-                self._host,
-                self._port,
-                process_request=self._check,
-                select_subprotocol=self._select,
-                compression=None,
-                ssl=self._ssl,
-                open_timeout=self._open_timeout,
-                close_timeout=self._close_timeout,
-                ping_interval=None,
-                max_size=self._max_message,
-                max_queue=_QUEUE,
-                server_header=None,
-            )
-        except OSError as error:
-            where = authority(self._host, self._port)
-            raise TransportBroken(f"cannot listen on {where}: {error.strerror or error}") from error
-        port = next(iter(self._server.sockets)).getsockname()[1]
-        scheme = "ws" if self._ssl is None else "wss"
-        self.address = f"{scheme}://{authority(self._host, port)}{self._path or ''}"
-        self._backlog.open()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        left = self._backlog.close()
-        if self._server is not None:
-            self._server.close(close_connections=False)
-            # The port is closed by a task that the library starts; what was accepted lives on.
-            await asyncio.sleep(0)
-            await close_all(left)
-            if not self._server.connections:
-                await self._server.wait_closed()
-
-    async def _handle(self, connection: ServerConnection) -> None:
-        if self._backlog.full:
-            await connection.close(1013, "too many wait to be accepted")
-            return
-        self._backlog.put(self._make(connection))
-        await connection.wait_closed()
-
-    async def _check(self, connection: ServerConnection, request: Request) -> Response | None:
-        if self._path is not None and urlsplit(request.path).path != self._path:
-            return connection.respond(404, f"nothing is served here; try {self._path}\n")
-        refusal = await self._gate.refusal(
-            HttpRequest(request.path, request.headers, peer_name(connection.remote_address))
-        )
-        if refusal is not None:
-            return connection.respond(refusal.status, f"{refusal.reason}\n")
-        if self._backlog.full:
-            return connection.respond(503, "too many wait to be accepted\n")
-        return None
-
-    def _select(self, _: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-        if self._subprotocol is None:
-            return None
-        for candidate in offered:
-            if candidate == self._subprotocol:
-                return candidate
-        raise NegotiationError(
-            f"this server speaks {self._subprotocol}, the client offered {', '.join(offered) or 'nothing'}"
-        )

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection
 
+import lipwire.transports.webrtc
 from lipwire.protocol.channels import Channel
 from lipwire.transports import (
     ConnectRefused,
@@ -138,6 +139,25 @@ async def test_a_peer_connection_closed_underneath() -> None:
         with anyio.fail_after(30):
             await first.aclose()
             await second.aclose()
+
+
+async def test_what_is_left_unread_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lipwire.transports.webrtc, "MAX_UNREAD", 10_000)
+    async with peers() as (mine, theirs):
+        first, second = WebRtcTransport(mine, offers=True), WebRtcTransport(theirs, offers=False)
+        await negotiate(mine, theirs)
+        await first.open(30)
+        for _ in range(20):
+            first.send(MEDIA, bytes(1_000))
+        for _ in range(20):
+            first.send(CONTROL, bytes(1_000))
+        with anyio.fail_after(30):
+            await second.ended.wait()
+        batch = await second.receive()
+        assert 0 < sum(len(message) for _, message in batch) <= 10_000
+        with pytest.raises(TransportBroken, match="unread"):
+            await second.receive()
+        await second.aclose()
 
 
 async def test_no_ice_server_unless_given() -> None:

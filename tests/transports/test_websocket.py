@@ -310,6 +310,29 @@ async def test_the_listener_closes_what_nobody_accepted_and_leaves_the_rest() ->
         await transport.aclose()
 
 
+async def test_a_client_that_never_asks_does_not_hold_up_the_listener() -> None:
+    async with WebSocketListener("127.0.0.1", 0) as listener:
+        parts = urlsplit(listener.address)
+        _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        await anyio.sleep(0.05)
+        with anyio.fail_after(5):
+            await listener.__aexit__(None, None, None)
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_text_that_is_not_utf_8_breaks_the_connection() -> None:
+    async with (
+        WebSocketListener("127.0.0.1", 0) as listener,
+        connect(listener.address, subprotocols=["lipwire.1"], proxy=None) as peer,  # type: ignore[list-item]
+    ):
+        accepted = await listener.accept()
+        await peer.send("good")
+        await peer.send(b"\xff\xfe", text=True)
+        assert await accepted.receive() == [(CONTROL, "good")]
+        assert type(await end_of(accepted)) is TransportBroken
+
+
 async def test_leaving_the_listener_wakes_whoever_accepts() -> None:
     async with anyio.create_task_group() as group, WebSocketListener("127.0.0.1", 0) as listener:
 

@@ -84,8 +84,8 @@ class Transport(ABC):
     async def receive(self) -> list[Received]:
         """Wait until at least one message is here, and take all that are, in the order of their arrival.
 
-        Only one task may wait at a time. Cancelling it loses no message. Messages that arrived before the
-        transport's end are given out before the end is raised.
+        Only one task may wait at a time (``anyio.BusyResourceError`` for a second). Cancelling it loses no
+        message. Messages that arrived before the transport's end are given out before the end is raised.
 
         Raises:
             TransportEnded: the peer closed in an orderly way.

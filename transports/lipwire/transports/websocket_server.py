@@ -7,13 +7,11 @@ import ssl as ssl_module
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-# The module above has raised MissingExtra if this is not installed.
-from websockets.asyncio.server import serve
-from websockets.exceptions import NegotiationError
+import anyio
 
 from lipwire.transports._http import Authorize, Gate, HttpRequest, authority, peer_name
 from lipwire.transports._queues import Backlog, close_all
-from lipwire.transports.base import Listener, Transport, TransportBroken
+from lipwire.transports.base import Listener, MissingExtra, Transport, TransportBroken
 from lipwire.transports.websocket import (
     CLOSE_TIMEOUT,
     MAX_BUFFERED,
@@ -23,6 +21,12 @@ from lipwire.transports.websocket import (
     WebSocketTransport,
     require_asyncio,
 )
+
+try:
+    from websockets.asyncio.server import serve
+    from websockets.exceptions import NegotiationError
+except ImportError as error:
+    raise MissingExtra('WebSockets need a package: pip install "lipwire[websocket]"') from error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -133,7 +137,9 @@ class WebSocketListener(Listener):
             await asyncio.sleep(0)
             await close_all(left)
             if not self._server.connections:
-                await self._server.wait_closed()
+                # Without the time limit, one that never finishes its handshake would hold this up.
+                with anyio.move_on_after(1.0):
+                    await self._server.wait_closed()
 
     async def _handle(self, connection: ServerConnection) -> None:
         if self._backlog.full:

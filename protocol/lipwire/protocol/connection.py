@@ -143,6 +143,11 @@ class Connection:
         retry_ms = None if retry is None else round(retry * 1_000)
         self._finish(Close(code=code, reason=reason, by_peer=False, retry_ms=retry_ms), now)
 
+    def abandon(self, close: Close, now: float) -> None:
+        """End the session without a word to the peer: there is no way to reach it."""
+        if self.state is not SessionState.CLOSED:
+            self._end(close, now)
+
     def send_custom(self, content: dict[str, Any], now: float) -> None:
         """Send a custom message (feature ``custom``).
 

@@ -246,13 +246,16 @@ class SenderConnection(Connection):
             self._writing = None
         self._arm_report(now)
 
-    def interrupt(self, now: float, segment: int | None = None, cause: Cause = Cause.INTERRUPTED) -> bool:
-        """Cut every live segment, or the one named (SPEC §10). False: there was nothing to cut."""
+    def interrupt(self, now: float, segment: int | None = None, cause: Cause = Cause.INTERRUPTED) -> int | None:
+        """Cut every live segment, or the one named (SPEC §10).
+
+        Gives the last id that was cut, with which an InterruptConfirmed will come; None: there was nothing to cut.
+        """
         if segment is not None:
             self._need_opened(segment)
         targets = [s for s in self._segments.values() if s.live and segment in (None, s.number)]
         if not targets:
-            return False
+            return None
         self.counters.interrupts += 1
         started = [s.number for s in targets if s.state is not SegmentState.QUEUED]
         for target in targets:
@@ -273,7 +276,7 @@ class SenderConnection(Connection):
             self.unpause(now)  # LW-PAUSE-2
         self._settle(now)
         self._arm_report(now)
-        return True
+        return last
 
     def mark(self, number: int, position: int, name: str, now: float) -> bool:
         """Ask to be told when playback reaches ``position``. False: the segment is cut or over.
@@ -337,6 +340,11 @@ class SenderConnection(Connection):
     def segment(self, number: int) -> OutgoingSegment | None:
         """How a segment stands, for reading; None when it is over."""
         return self._segments.get(number)
+
+    @property
+    def next_segment(self) -> int:
+        """The id that the next segment gets."""
+        return self._next_segment
 
     @property
     def live_segments(self) -> int:

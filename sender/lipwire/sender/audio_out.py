@@ -1,0 +1,485 @@
+"""AudioOut: the agent's end of a session."""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import anyio.abc
+import anyio.lowlevel
+
+from lipwire.protocol.errors import (
+    Close,
+    CloseCode,
+    LipwireError,
+    SessionError,
+    escaped,
+    session_error,
+)
+from lipwire.protocol.events import (
+    Cause,
+    Event,
+    InterruptConfirmed,
+    MarkReached,
+    SessionEnded,
+    SessionOpened,
+    StreamEnded,
+    StreamStarted,
+    TransportDropped,
+)
+from lipwire.protocol.formats import PcmFormat
+from lipwire.protocol.limits import MAX_INT, Limits
+from lipwire.protocol.registry import Feature
+from lipwire.protocol.sender import SenderConnection, SenderSettings
+from lipwire.protocol.states import SessionState
+from lipwire.protocol.trace import TraceHook
+from lipwire.transports.base import Connector, ConnectRefused, Transport, TransportError
+from lipwire.transports.shell import Shell
+
+from .pcm import PcmReader
+from .results import SenderStatistics, stream_ended
+from .segment import Segment
+
+_logger = logging.getLogger("lipwire.sender")
+_BREATHE_EVERY = 16
+_NEW_SESSION = (CloseCode.PEER_GONE, CloseCode.UNKNOWN_SESSION, CloseCode.RESUME_STATE, CloseCode.GOING_AWAY)
+_BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 2.0
+
+
+class AudioOut:
+    """Streams an agent's speech to an avatar, interrupts it, and tells what was heard.
+
+    An async context manager. Entering waits until the session is open (or, with ``wait_connected=False``, not at all:
+    what is written then waits in the local buffer). Leaving it normally waits until every segment has ended and
+    closes the session; leaving it by an exception closes at once.
+
+    Args:
+        transport: a connector (``connect_websocket(…)``, ``connect_webrtc(…)``), which is called again to resume when a
+            transport breaks; or one transport, which is not replaced.
+        format: of the PCM that is written as bytes or arrays.
+        wire_format: what to offer the avatar, where it differs from ``format``; PyAV resamples in between.
+        auth: a token for the avatar's ``authenticate``.
+        buffer: seconds of audio that may wait here before ``write`` does.
+        connect_timeout: seconds to open a first session in, over all tries.
+        limits: see SPEC §17; of these a sender uses ``message``, ``handshake`` and ``grace``.
+        features: to offer; what the avatar takes of them is in ``features`` once the session is open.
+        info: free facts for the avatar.
+        on_event: called with each event of the session, in the event loop; must not wait.
+        trace: called with each message and event (decoded, secrets left out); see ``JsonLinesTrace``.
+        wait_connected: whether entering waits.
+
+    Raises, on entering:
+        SessionRefused: the avatar answered and said no (version, format, token, features).
+        NeverConnected: no session within ``connect_timeout``.
+    """
+
+    def __init__(
+        self,
+        transport: Connector | Transport,
+        *,
+        format: PcmFormat | None = None,  # noqa: A002 - the word of the domain
+        wire_format: PcmFormat | None = None,
+        auth: str | bytes | None = None,
+        buffer: float = 600.0,
+        connect_timeout: float = 30.0,
+        limits: Limits | None = None,
+        features: frozenset[Feature] = frozenset(Feature),
+        info: Mapping[str, Any] | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        trace: TraceHook | None = None,
+        wait_connected: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.format = format or PcmFormat()
+        self.wire_format = wire_format or self.format
+        self._connector: Connector = _Once(transport) if isinstance(transport, Transport) else transport
+        self._buffer_samples = max(self.wire_format.samples(buffer), 1)
+        self._buffer_seconds = buffer
+        self._connect_timeout = connect_timeout
+        self._limits = limits or Limits()
+        self._features = features
+        self._auth = auth
+        self._info = dict(info or {})
+        self._user_hook = on_event
+        self._trace = trace
+        self._wait_connected = wait_connected
+        self._now = clock
+        self._shell = self._new_shell(first_segment=1)
+        self._segments: dict[int, Segment] = {}
+        self._ready = anyio.Event()
+        self._over = anyio.Event()
+        self._idle = anyio.Event()
+        self._room_changed = anyio.Event()
+        self._interrupts: list[tuple[int, anyio.Event]] = []
+        self._last_transport_error = ""
+        self._retry_after: float | None = None
+        self._close: Close | None = None
+        self._sessions = 0
+        self._openings = 0
+        self._writes = 0
+        self._leaving = False
+        self._session_over = anyio.Event()
+        self._tasks: anyio.abc.TaskGroup | None = None
+
+    # -- the session ---------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        try:
+            self._shell = self._new_shell(first_segment=1)  # its connect time begins here
+            self._tasks.start_soon(self._keep_connected)
+            if self._wait_connected:
+                await self.connected()
+        except BaseException:
+            await self._leave()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                await self.drain()
+        finally:
+            await self._leave()
+
+    async def connected(self) -> None:
+        """Wait until the session is open. Cancelling is harmless.
+
+        Raises:
+            SessionError: it will not be: refused, never connected, closed.
+        """
+        await self._ready.wait()
+        if self._close is not None:
+            raise self._error()
+
+    async def drain(self) -> None:
+        """Wait until every segment that was opened has ended; each does in bounded time. Cancelling is harmless."""
+        while self._segments:
+            self._idle = anyio.Event()
+            await self._idle.wait()
+
+    async def aclose(self) -> None:
+        """Close the session now; segments that are not over end with the cause ``closed``. Can be called again."""
+        self._leaving = True
+        self._shell.connection.close(self._now())
+        self._shell.flush()
+        if self._tasks is not None:
+            await self._over.wait()
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What the avatar supports; empty until the session is open."""
+        return self._shell.connection.features
+
+    @property
+    def closed(self) -> Close | None:
+        """How it all ended; None while it has not."""
+        return self._close
+
+    # -- segments ------------------------------------------------------------------------------------------
+
+    def segment(self, metadata: Mapping[str, Any] | None = None, **more: Any) -> Segment:
+        """Open a segment; the metadata (``text=…``, ``language=…``, anything) goes to the avatar with it.
+
+        Raises:
+            LocalProtocolError: the segment before is still open, or the metadata can not be encoded.
+            SessionError: the session is over; the error says how.
+        """
+        if self._close is not None:
+            raise self._error()
+        if self._tasks is None:
+            raise LipwireError("AudioOut is an async context manager: use it in `async with`")
+        merged = {**(metadata or {}), **more} or None
+        number = self._shell.connection.open_segment(merged, self._now())
+        segment = Segment(self, number, PcmReader(self.format, self.wire_format))
+        self._segments[number] = segment
+        self._shell.flush()
+        return segment
+
+    async def interrupt(self) -> float:
+        """Cut everything that was written and not heard. Returns when the cut is confirmed, with the seconds it took.
+
+        New segments may be opened at once, before this returns. Bounded: it returns at the latest when every segment
+        that it cut has ended. If cancelled, the interrupt has been sent all the same.
+        """
+        began = self._now()
+        last = self._shell.connection.interrupt(began)
+        if last is None:
+            await anyio.lowlevel.checkpoint()
+            return 0.0
+        confirmed = anyio.Event()
+        self._interrupts.append((last, confirmed))
+        self._after()
+        await confirmed.wait()
+        return self._now() - began
+
+    def interrupt_nowait(self) -> bool:
+        """Send the interrupt and do not wait for its confirmation. False: there was nothing to cut."""
+        cut = self._shell.connection.interrupt(self._now())
+        self._after()
+        return cut is not None
+
+    def pause(self) -> None:
+        """Hold playout where it is (a false barge-in, perhaps). Pausing twice is harmless.
+
+        Raises:
+            LocalProtocolError: the session is not open, or the avatar does not support it.
+        """
+        self._shell.connection.pause(self._now())
+        self._shell.flush()
+
+    def unpause(self) -> None:
+        """Go on from where playout was held.
+
+        Raises:
+            LocalProtocolError: as :meth:`pause`.
+        """
+        self._shell.connection.unpause(self._now())
+        self._shell.flush()
+
+    def send_custom(self, content: dict[str, Any]) -> None:
+        """Send a message of your own, by namespaced keys.
+
+        Raises:
+            LocalProtocolError: the session is not open, the avatar does not support it, or it can not be encoded.
+        """
+        self._shell.connection.send_custom(content, self._now())
+        self._shell.flush()
+
+    def statistics(self) -> SenderStatistics:
+        """How it stands and what happened so far."""
+        core, transport = self._shell.connection, self._shell.transport
+        return SenderStatistics(
+            connected=core.state is SessionState.OPEN,
+            sessions=self._sessions,
+            transports=core.generation,
+            round_trip=core.round_trip,
+            buffered=self.wire_format.seconds(core.buffered),
+            in_flight=core.in_flight,
+            transport_buffered=0 if transport is None else transport.buffered(),
+            live_segments=core.live_segments,
+            sent_bytes=core.counters.bytes,
+            sent_chunks=core.counters.chunks,
+            repaired_chunks=core.counters.chunks_again,
+            repaired_seconds=self.wire_format.seconds(core.counters.samples_again),
+            interrupts=core.counters.interrupts,
+            last_interrupt_latency=core.counters.last_interrupt_latency,
+        )
+
+    # -- for Segment ---------------------------------------------------------------------------------------
+
+    def _is_live(self, number: int) -> bool:
+        segment = self._shell.connection.segment(number)
+        return segment is not None and segment.live
+
+    def _room(self) -> int:
+        """Bytes that the local buffer can take."""
+        free = self._buffer_samples - self._shell.connection.buffered
+        return max(free, 0) * self.wire_format.frame_bytes
+
+    def _full_message(self) -> str:
+        return f"{self._buffer_seconds:g} s of audio wait to be sent: interrupt, wait with write(), or set buffer="
+
+    def _write(self, number: int, data: bytes | memoryview) -> bool:
+        if number not in self._segments:
+            return False
+        live = self._shell.connection.write(number, data, self._now())
+        self._shell.flush()
+        return live
+
+    async def _breathe(self) -> None:
+        """Let others run now and then: a loop that only writes would keep them waiting."""
+        self._writes += 1
+        if self._writes % _BREATHE_EVERY == 0:
+            await anyio.lowlevel.checkpoint()
+
+    async def _wait_for_room(self, number: int) -> bool:
+        """Wait until the local buffer has room. False: the segment can take no more."""
+        while self._is_live(number):
+            if self._room():
+                return True
+            self._room_changed = anyio.Event()
+            await self._room_changed.wait()
+        return False
+
+    def _mark(self, number: int, position: int, name: str) -> bool:
+        done = number in self._segments and self._shell.connection.mark(number, position, name, self._now())
+        self._shell.flush()
+        return done
+
+    def _data(self, number: int, position: int, content: Mapping[str, Any]) -> bool:
+        done = number in self._segments and self._shell.connection.data(number, position, content, self._now())
+        self._shell.flush()
+        return done
+
+    def _end(self, number: int) -> None:
+        if number in self._segments:
+            self._shell.connection.end_segment(number, self._now())
+            self._shell.flush()
+
+    def _cut(self, number: int, cause: Cause) -> bool:
+        if number not in self._segments:
+            return False
+        cut = self._shell.connection.interrupt(self._now(), number, cause)
+        self._after()
+        return cut is not None
+
+    # -- within --------------------------------------------------------------------------------------------
+
+    def _new_shell(self, first_segment: int) -> Shell[SenderConnection]:
+        settings = SenderSettings(
+            formats=(self.wire_format,),
+            limits=self._limits,
+            features=self._features,
+            auth=self._auth,
+            info=self._info,
+            connect_time=self._connect_timeout,
+            first_segment=first_segment,
+        )
+        connection = SenderConnection(settings, secrets.token_bytes(16), self._now())
+        return Shell(connection, self._on_event, logger=_logger, trace=self._trace, clock=self._now)
+
+    def _after(self) -> None:
+        """After what may have made room: flush, and wake who waits for it."""
+        self._shell.flush()
+        self._room_changed.set()
+
+    def _error(self) -> SessionError:
+        assert self._close is not None
+        close = self._close
+        if self._last_transport_error and self._sessions == 0 and close.by_peer is None:
+            close = Close(code=close.code, reason=self._last_transport_error, by_peer=None)
+        return session_error(close, opened=self._sessions > 0)
+
+    async def _keep_connected(self) -> None:
+        """Connect, serve, and connect again, until the session is over for good."""
+        while self._close is None:
+            shell, self._session_over = self._shell, anyio.Event()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(shell.run_timer)
+                tasks.start_soon(self._connect_in_turn, shell)
+                await self._session_over.wait()
+                tasks.cancel_scope.cancel()
+        self._over.set()
+
+    async def _connect_in_turn(self, shell: Shell[SenderConnection]) -> None:
+        """One session's transports, one after the other, with a growing pause between failures."""
+        delay = _BACKOFF_FIRST
+        while shell.connection.state is not SessionState.CLOSED:
+            self._retry_after = None
+            try:
+                transport = await self._connector()
+            except ConnectRefused as error:
+                self._give_up(shell, str(error))
+                return
+            except TransportError as error:
+                self._last_transport_error = str(error)
+                _logger.info("connecting failed: %s", escaped(str(error)))
+            else:
+                openings = self._openings
+                shell.transport = transport
+                shell.connection.attach(transport.binding, self._now())
+                shell.flush()
+                ended = await shell.serve(transport)
+                if ended is not None:
+                    self._last_transport_error = str(ended)
+                if self._openings > openings:
+                    delay = _BACKOFF_FIRST
+            # Chance keeps many agents from coming back at the same instant.
+            await anyio.sleep(self._retry_after or delay * random.uniform(0.75, 1.25))
+            delay = min(2 * delay, _BACKOFF_MOST)
+
+    def _give_up(self, shell: Shell[SenderConnection], reason: str) -> None:
+        """The other end refused below the protocol, or there is no other transport: no use in trying again."""
+        if self._openings:
+            close = Close(code=CloseCode.PEER_GONE, reason=reason, by_peer=None)
+        else:
+            close = Close(code=CloseCode.UNAUTHORIZED, reason=reason, by_peer=True)
+        shell.connection.abandon(close, self._now())
+        shell.flush()
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case StreamEnded():
+                segment = self._segments.pop(event.segment, None)
+                if segment is not None:
+                    segment._note_ended(stream_ended(event, self.wire_format, segment._input_rate))
+                self._room_changed.set()
+                if not self._segments:
+                    self._idle.set()
+            case StreamStarted() if event.segment in self._segments:
+                self._segments[event.segment]._note_started(self._now())
+            case MarkReached() if event.segment in self._segments:
+                self._segments[event.segment]._note_mark(event.name)
+            case InterruptConfirmed():
+                self._confirm_interrupts(event.last)
+            case SessionOpened():
+                self._openings += 1
+                self._sessions += not event.resumed
+                self._ready.set()
+                _logger.info("session %s: %s", "resumed" if event.resumed else "opened", event.format)
+            case TransportDropped():
+                self._retry_after = event.retry_after
+                self._last_transport_error = event.reason
+                _logger.warning("transport given up: %s", event.reason)
+            case SessionEnded():
+                self._on_session_ended(event)
+            case _:
+                pass
+        if self._user_hook is not None:
+            self._user_hook(event)
+
+    def _confirm_interrupts(self, last: int) -> None:
+        for number, confirmed in self._interrupts:
+            if number <= last:
+                confirmed.set()
+        self._interrupts = [(number, confirmed) for number, confirmed in self._interrupts if number > last]
+
+    def _on_session_ended(self, event: SessionEnded) -> None:
+        """Go on with a new session where the avatar is there without the old one; else it is over for good."""
+        close = event.close
+        level = logging.INFO if close.orderly else logging.WARNING
+        _logger.log(level, "session ended: %s", close)
+        self._confirm_interrupts(MAX_INT)
+        self._room_changed.set()
+        renew = close.code in _NEW_SESSION and close.by_peer is not False and not isinstance(self._connector, _Once)
+        if renew and event.opened and not self._leaving:
+            self._retry_after = None if close.retry_ms is None else close.retry_ms / 1_000
+            self._shell = self._new_shell(first_segment=self._shell.connection.next_segment)
+        else:
+            self._close = close
+            self._ready.set()
+        self._session_over.set()
+
+    async def _leave(self) -> None:
+        """Close, and wait for the tasks; they end by themselves once the session has."""
+        self._leaving = True
+        self._shell.connection.close(self._now())
+        self._shell.flush()
+        assert self._tasks is not None
+        tasks, self._tasks = self._tasks, None
+        await tasks.__aexit__(None, None, None)
+
+
+class _Once:
+    """A connector for one transport that is there already."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport: Transport | None = transport
+
+    async def __call__(self) -> Transport:
+        """Give the transport the first time."""
+        await anyio.lowlevel.checkpoint()
+        if self._transport is None:
+            raise ConnectRefused("the one transport that AudioOut was given has ended; give it a connector to resume")
+        transport, self._transport = self._transport, None
+        return transport

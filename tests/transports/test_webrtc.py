@@ -262,7 +262,7 @@ async def test_the_token_and_authorize() -> None:
         return 403 if "banned" in request.path else None
 
     async with WebRtcListener("127.0.0.1", 0, token="secret", authorize=authorize) as listener:
-        for token in (None, "wrong"):
+        for token in (None, "wrong", "sécret"):
             with pytest.raises(ConnectRefused, match="token") as refused:
                 await connect_webrtc(listener.address, token=token)()
             assert refused.value.status == 401

@@ -78,7 +78,7 @@ class Gate:
             scheme, _, given = request.headers.get("Authorization", "").partition(" ")
             if scheme.lower() != "bearer":
                 return Refusal(401, "a bearer token is required")
-            if not hmac.compare_digest(given.strip().encode(), self.token.encode()):
+            if not hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), self.token.encode()):
                 return Refusal(401, "the bearer token is wrong")
         if self.authorize is not None:
             status = self.authorize(request)

@@ -204,7 +204,7 @@ class WebSocketTransport(Transport):
         protocol = self.connection.protocol
         if protocol.state is State.CLOSED:
             closed = self.connection.protocol.close_exc
-            cause = self.connection.connection_exc
+            cause = getattr(self.connection, "connection_exc", None)  # Not in websockets 15.
             reason = f"{closed}" if cause is None else f"{closed} ({cause})"
             kind = TransportEnded if isinstance(closed, ConnectionClosedOK) else TransportBroken
             return End(kind, reason, cause)

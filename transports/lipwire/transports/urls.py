@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from lipwire.transports._http import Authorize
     from lipwire.transports.base import Connector, Listener
 
+SUBPROTOCOL = "lipwire.1"
+"""What version 1 offers and requires of a WebSocket; version 0 has none."""
+
 SCHEMES = {"ws": "WebSocket", "wss": "WebSocket", "http": "WebRTC", "https": "WebRTC"}
 """What each URL scheme stands for. WebRTC starts with an HTTP request, in the manner of WHIP."""
 
@@ -28,6 +31,7 @@ def connector_for(
     token: str | None = None,
     headers: Mapping[str, str] | None = None,
     ssl: ssl_module.SSLContext | None = None,
+    subprotocol: str | None = SUBPROTOCOL,
     ice_servers: Sequence[RTCIceServer | str] = (),
     timeout: float = 15.0,
 ) -> Connector:
@@ -38,6 +42,7 @@ def connector_for(
         token: sent as ``Authorization: Bearer``.
         headers: further headers of the opening request.
         ssl: for the schemes with TLS, in place of the default context.
+        subprotocol: for WebSocket; None for version 0, which has none.
         ice_servers: for WebRTC.
         timeout: seconds that connecting takes at most.
 
@@ -50,7 +55,9 @@ def connector_for(
     if kind == "WebSocket":
         from lipwire.transports.websocket import connect_websocket
 
-        return connect_websocket(url, token=token, headers=headers, ssl=ssl, open_timeout=timeout)
+        return connect_websocket(
+            url, token=token, headers=headers, ssl=ssl, subprotocol=subprotocol, open_timeout=timeout
+        )
     if kind == "WebRTC":
         from lipwire.transports.webrtc_signaling import connect_webrtc
 
@@ -64,6 +71,7 @@ def listener_for(
     token: str | None = None,
     authorize: Authorize | None = None,
     ssl: ssl_module.SSLContext | None = None,
+    subprotocol: str | None = SUBPROTOCOL,
     ice_servers: Sequence[RTCIceServer | str] = (),
 ) -> Listener:
     """The listener for a URL such as ``ws://127.0.0.1:8765`` or ``http://127.0.0.1:0/lipwire``.
@@ -74,6 +82,7 @@ def listener_for(
         token: what a client has to send as ``Authorization: Bearer``.
         authorize: looks at each request; see :data:`~lipwire.transports.Authorize`.
         ssl: the server's context, which ``wss://`` and ``https://`` need.
+        subprotocol: for WebSocket; None for version 0, which has none.
         ice_servers: for WebRTC.
 
     Raises:
@@ -93,7 +102,15 @@ def listener_for(
     if kind == "WebSocket":
         from lipwire.transports.websocket_server import WebSocketListener
 
-        return WebSocketListener(parts.hostname, parts.port or 0, path=path, ssl=ssl, token=token, authorize=authorize)
+        return WebSocketListener(
+            parts.hostname,
+            parts.port or 0,
+            path=path,
+            ssl=ssl,
+            subprotocol=subprotocol,
+            token=token,
+            authorize=authorize,
+        )
     from lipwire.transports.webrtc_server import WebRtcListener
 
     return WebRtcListener(

@@ -29,6 +29,7 @@ from lipwire.transports.base import (
     TransportEnded,
     TransportOverflow,
 )
+from lipwire.transports.urls import SUBPROTOCOL
 
 try:
     from websockets.asyncio.client import connect
@@ -52,9 +53,6 @@ if TYPE_CHECKING:
 
     from lipwire.protocol.channels import Wire
     from lipwire.transports.base import Connector, Received
-
-SUBPROTOCOL = "lipwire.1"
-"""What version 1 offers and requires as ``Sec-WebSocket-Protocol``; version 0 has none."""
 
 MAX_MESSAGE = 65_536
 MAX_BUFFERED = 16 * 1024 * 1024

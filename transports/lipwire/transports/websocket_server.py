@@ -12,12 +12,12 @@ import anyio
 from lipwire.transports._http import Authorize, Gate, HttpRequest, authority, peer_name
 from lipwire.transports._queues import Backlog, close_all
 from lipwire.transports.base import Listener, MissingExtra, Transport, TransportBroken
+from lipwire.transports.urls import SUBPROTOCOL
 from lipwire.transports.websocket import (
     CLOSE_TIMEOUT,
     MAX_BUFFERED,
     MAX_MESSAGE,
     READ_AHEAD,
-    SUBPROTOCOL,
     WebSocketTransport,
     require_asyncio,
 )

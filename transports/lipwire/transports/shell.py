@@ -31,7 +31,8 @@ C = TypeVar("C", bound=Connection)
 class Shell(Generic[C]):
     """Joins one state machine to its transports, one after the other.
 
-    ``on_event`` is called for each event, in order, and may call the state machine and ``flush`` in turn.
+    ``on_event`` is called for each event, in order, and may call the state machine and ``flush`` in turn; ``on_flush``
+    after each flush.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class Shell(Generic[C]):
         logger: logging.Logger,
         trace: TraceHook | None = None,
         clock: Callable[[], float] = time.monotonic,
+        on_flush: Callable[[], None] | None = None,
     ) -> None:
         self.connection = connection
         self.transport: Transport | None = None
         self.clock = clock
         self.trace = trace
         self._on_event = on_event
+        self._on_flush = on_flush
         self._logger = logger
         self._serving: anyio.CancelScope | None = None
         self._timer_until = inf
@@ -75,6 +78,8 @@ class Shell(Generic[C]):
             self._on_event(event)
         if connection.next_deadline() < self._timer_until:
             self._timer_wake.set()
+        if self._on_flush is not None:
+            self._on_flush()
 
     def receive(self, batch: list[tuple[Channel, Wire]]) -> None:
         """Give the state machine what came, and flush."""

@@ -1,0 +1,40 @@
+"""The avatar's side: an Acceptor opens sessions, an AudioIn yields what is to be played."""
+
+from lipwire.protocol.formats import PcmFormat
+from lipwire.protocol.items import (
+    Audio,
+    Data,
+    Interrupted,
+    Item,
+    Mark,
+    Paused,
+    SegmentEnd,
+    SegmentStart,
+    Unpaused,
+)
+
+from .acceptor import Acceptor, Authenticate, Greeting, open_audio_in, serve_webrtc, serve_websocket
+from .audio_in import AudioIn, ReceiverStatistics
+from .blocking import BlockingAudioIn
+
+__all__ = [
+    "Acceptor",
+    "Audio",
+    "AudioIn",
+    "Authenticate",
+    "BlockingAudioIn",
+    "Data",
+    "Greeting",
+    "Interrupted",
+    "Item",
+    "Mark",
+    "Paused",
+    "PcmFormat",
+    "ReceiverStatistics",
+    "SegmentEnd",
+    "SegmentStart",
+    "Unpaused",
+    "open_audio_in",
+    "serve_webrtc",
+    "serve_websocket",
+]

@@ -1,0 +1,314 @@
+"""AudioIn: the avatar's end of a session, an async iterator."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import anyio
+
+from lipwire.protocol.errors import Close, SessionClosed, SessionError, session_error
+from lipwire.protocol.events import (
+    ConsumerReset,
+    CustomReceived,
+    Event,
+    PauseChanged,
+    SessionEnded,
+    SessionOpened,
+    TransportDropped,
+)
+from lipwire.protocol.formats import PcmFormat
+from lipwire.protocol.items import Interrupted, Item
+from lipwire.protocol.receiver import ReceiverConnection, ReceiverCounters
+from lipwire.protocol.registry import Feature
+from lipwire.protocol.states import SessionState
+from lipwire.protocol.trace import TraceHook
+from lipwire.transports.shell import Shell
+
+from .blocking import BlockingAudioIn
+from .reframe import Reframer
+
+_logger = logging.getLogger("lipwire.receiver")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceiverStatistics:
+    """A snapshot of an AudioIn. Seconds, counts."""
+
+    connected: bool
+    transports: int
+    """Transports that the session has used."""
+    round_trip: float
+    clock_offset: float
+    """The agent's clock minus ours, in seconds."""
+    held: float
+    """Seconds of audio received and not handed out."""
+    repaired: float
+    """Seconds of audio that came only after it was asked for again."""
+    concealed: float
+    """Seconds of silence in the place of audio that was lost for good."""
+    interrupts: int
+    late_chunks: int
+    """Chunks of segments that had been cut or were over; dropped."""
+    repeated_chunks: int
+    """Chunks that had come before; dropped."""
+
+
+class AudioIn:
+    """One agent's speech, as an avatar renders it.
+
+    ``async for`` yields, in order, ``SegmentStart``, ``Audio``, ``SegmentEnd`` and, as they come, ``Interrupted``,
+    ``Mark``, ``Data``, ``Paused``, ``Unpaused``. It ends when the agent closes in an orderly way, and raises a
+    ``SessionError`` when the session broke. Cancelling a wait for the next item loses none.
+
+    Made by an :class:`Acceptor`, which also gives it a new transport when the agent resumes.
+    """
+
+    def __init__(
+        self,
+        connection: ReceiverConnection,
+        *,
+        peer: str,
+        frame_ms: float | None = None,
+        trace: TraceHook | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.peer = peer
+        """Where the agent connects from; not to be trusted."""
+        self.info: Mapping[str, Any] = {}
+        """What the agent says of itself; not to be trusted."""
+        self._now = clock
+        self._core = connection
+        self._shell = Shell(connection, self._on_event, logger=_logger, trace=trace, clock=clock, on_flush=self._wake)
+        self._frame_ms = frame_ms
+        self._reframer: Reframer | None = None
+        self._waiting: anyio.Event | None = None
+        self._over = anyio.Event()
+        self._reset_hooks: list[Callable[[Interrupted], None]] = []
+        self._pause_hooks: list[Callable[[bool], None]] = []
+        self._custom_hooks: list[Callable[[Mapping[str, Any]], None]] = []
+
+    @property
+    def format(self) -> PcmFormat:
+        """The format of the session."""
+        return self._core.format
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What both sides support."""
+        return self._core.features
+
+    @property
+    def closed(self) -> Close | None:
+        """How the session ended; None while it has not."""
+        return self._core.closed
+
+    # -- items ---------------------------------------------------------------------------------------------
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Item:
+        item = await self._next()
+        if item is None:
+            raise StopAsyncIteration
+        return item
+
+    async def receive(self) -> Item:
+        """Wait for the next item. Cancelling loses none.
+
+        Raises:
+            SessionError: the session is over; ``SessionClosed`` when that was orderly.
+            anyio.BusyResourceError: another task is waiting already.
+        """
+        item = await self._next()
+        if item is None:
+            raise self._error()
+        return item
+
+    def receive_nowait(self) -> Item | None:
+        """Take the next item if there is one.
+
+        Raises:
+            SessionError: the session is over; ``SessionClosed`` when that was orderly.
+        """
+        item = self._take()
+        if item is None and self._core.closed is not None:
+            raise self._error()
+        return item
+
+    def blocking(self) -> BlockingAudioIn:
+        """A face for a render thread. To be made in the event loop, used in one thread."""
+        return BlockingAudioIn(self)
+
+    async def _next(self) -> Item | None:
+        while True:
+            item = self._take()
+            if item is not None:
+                return item
+            if self._core.closed is not None:
+                if not isinstance(error := self._error(), SessionClosed):
+                    raise error
+                return None
+            if self._waiting is not None:
+                raise anyio.BusyResourceError("waiting for the next item")
+            self._waiting = anyio.Event()
+            try:
+                await self._waiting.wait()
+            finally:
+                self._waiting = None
+
+    def _take(self) -> Item | None:
+        reframer = self._reframer
+        if reframer is None:
+            item = self._core.read(self._now())
+            self._shell.flush()
+            return item
+        while (item := reframer.next()) is None:
+            news = self._core.read(self._now())
+            self._shell.flush()
+            if news is None:
+                return None
+            reframer.put(news)
+        return item
+
+    # -- what the renderer reports -------------------------------------------------------------------------
+
+    def notify_stream_started(self, segment: int) -> None:
+        """The first sample of the segment is being heard now.
+
+        Raises:
+            LocalProtocolError: there was no such segment.
+        """
+        self._core.stream_started(segment, self._now())
+        self._shell.flush()
+
+    def notify_played(self, segment: int, position: int) -> None:
+        """The segment has been heard up to ``position`` (samples per channel). Going back is ignored.
+
+        Raises:
+            LocalProtocolError: there was no such segment, or so much of it was never handed out.
+        """
+        self._core.played(segment, position, self._now())
+        self._shell.flush()
+
+    def notify_stream_ended(
+        self,
+        segment: int | Iterable[int],
+        position: int | None = None,
+        *,
+        interrupted: bool = False,
+        failed: bool = False,
+    ) -> None:
+        """Playback of the segment has ended, or was given up; ``position`` is how far it was heard, None: unknown.
+
+        With several segments, as ``Interrupted.segments`` gives them, the position is of the first, which was being
+        played, and those behind it count as not heard. Also says, after an interrupt, that the renderer has reset, so
+        that the next segment's audio comes. The first report of a segment stands; later ones are ignored.
+
+        Raises:
+            LocalProtocolError: there was no such segment, or so much of it was never handed out.
+        """
+        now = self._now()
+        for index, number in enumerate([segment] if isinstance(segment, int) else segment):
+            heard = position if index == 0 else 0
+            self._core.stream_ended(number, now, position=heard, interrupted=interrupted, failed=failed)
+        self._shell.flush()
+
+    def notify_reset(self) -> None:
+        """The renderer has reset after an interrupt: the cooldown may end (SPEC LW-COOLDOWN-1)."""
+        self._core.reset_done(self._now())
+        self._shell.flush()
+
+    def send_custom(self, content: dict[str, Any]) -> None:
+        """Send a message of your own, by namespaced keys.
+
+        Raises:
+            LocalProtocolError: the session is closed, the agent does not support it, or it can not be encoded.
+        """
+        self._core.send_custom(content, self._now())
+        self._shell.flush()
+
+    # -- hooks ---------------------------------------------------------------------------------------------
+
+    def on_reset(self, hook: Callable[[Interrupted], None]) -> None:
+        """Call ``hook`` as soon as segments that were handed out are cut, before ``Interrupted`` is taken.
+
+        It is called in the event loop and must not wait.
+        """
+        self._reset_hooks.append(hook)
+
+    def on_pause(self, hook: Callable[[bool], None]) -> None:
+        """Call ``hook`` as soon as playback is to be held (True) or to go on (False)."""
+        self._pause_hooks.append(hook)
+
+    def on_custom(self, hook: Callable[[Mapping[str, Any]], None]) -> None:
+        """Call ``hook`` with each custom message."""
+        self._custom_hooks.append(hook)
+
+    # -- the session ---------------------------------------------------------------------------------------
+
+    async def aclose(self, reason: str = "") -> None:
+        """Close the session; what was not handed out is dropped. Can be called again."""
+        self._core.close(self._now(), reason=reason)
+        self._shell.flush()
+        await self._over.wait()
+
+    def statistics(self) -> ReceiverStatistics:
+        """How it stands and what happened so far."""
+        core, counters, seconds = self._core, self._core.counters, self.format.seconds
+        return ReceiverStatistics(
+            connected=core.state is SessionState.OPEN,
+            transports=core.generation,
+            round_trip=core.liveness.round_trip,
+            clock_offset=core.liveness.clock_offset,
+            held=seconds(core.held),
+            repaired=seconds(counters.repaired_samples),
+            concealed=seconds(counters.concealed_samples),
+            interrupts=counters.interrupts,
+            late_chunks=counters.late_chunks,
+            repeated_chunks=counters.repeated_chunks,
+        )
+
+    @property
+    def counters(self) -> ReceiverCounters:
+        """What happened so far, in detail."""
+        return self._core.counters
+
+    def _error(self) -> SessionError:
+        assert self._core.closed is not None
+        return session_error(self._core.closed)
+
+    def _wake(self) -> None:
+        if self._waiting is not None and (self._core.closed or self._core.readable(self._now())):
+            self._waiting.set()
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case ConsumerReset():
+                if self._reframer is not None:
+                    self._reframer.cut(event.interrupted.segments)
+                for reset_hook in self._reset_hooks:
+                    reset_hook(event.interrupted)
+            case PauseChanged():
+                for pause_hook in self._pause_hooks:
+                    pause_hook(event.paused)
+            case CustomReceived():
+                for custom_hook in self._custom_hooks:
+                    custom_hook(event.content)
+            case SessionOpened():
+                self.info = event.info
+                if self._frame_ms is not None and self._reframer is None:
+                    self._reframer = Reframer(self._frame_ms, event.format)
+                _logger.info("session %s: %s", "resumed" if event.resumed else "opened", event.format)
+            case TransportDropped():
+                _logger.warning("transport given up: %s", event.reason)
+            case SessionEnded():
+                level = logging.INFO if event.close.orderly else logging.WARNING
+                _logger.log(level, "session ended: %s", event.close)
+                self._over.set()
+            case _:
+                pass

@@ -112,21 +112,25 @@ class NumberedControl:
         """Begin a transport; on a resume give what the peer has not taken, to be sent first (LW-RESUME-8).
 
         Raises:
-            RemoteProtocolError: ``resume_state``, when the peer's count can not be (LW-RESUME-10).
+            RemoteProtocolError: ``resume_state``, when the peer's count can not be (LW-RESUME-10); nothing was changed.
         """
+        if peer_taken is not None:
+            self._check_resumed(peer_taken)
         self._reliable = reliable
         self._resend_at = inf
         self._acknowledge_at = inf
         if peer_taken is None:
             return []
+        self.acknowledged(peer_taken)
+        return [self._encoded(number, message) for number, message, _ in self._unacknowledged]
+
+    def _check_resumed(self, peer_taken: int) -> None:
         first_kept = self._unacknowledged[0][0] if self._unacknowledged else self.sent + 1
         if not first_kept - 1 <= peer_taken <= self.sent:
             raise RemoteProtocolError(
                 CloseCode.RESUME_STATE,
                 f"the peer has taken {peer_taken} numbered messages; {first_kept - 1} to {self.sent} are possible",
             )
-        self.acknowledged(peer_taken)
-        return [self._encoded(number, message) for number, message, _ in self._unacknowledged]
 
     def arm(self, now: float) -> None:
         """After a resume: let what was sent again be sent once more if it is lost."""

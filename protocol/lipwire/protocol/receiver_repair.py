@@ -1,0 +1,69 @@
+"""When to ask for what is missing (LW-REPAIR-2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from math import inf
+
+from .incoming import IncomingSegment
+from .limits import NACK_DELAY, NACK_RANGES
+
+Range = tuple[int, int]
+
+
+class NackSchedule:
+    """What was found missing and when it is to be asked for (again).
+
+    An entry is a stretch of positions that was found missing at one time. What is known to have been sent only grows,
+    so the stretches of one segment do not overlap.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, IncomingSegment, int, int]] = []
+        self._count = 0
+
+    @property
+    def deadline(self) -> float:
+        """When ``due`` may have something."""
+        return self._heap[0][0] if self._heap else inf
+
+    def found(self, segment: IncomingSegment, first: int, end: int, now: float, round_trip: float) -> None:
+        """Samples between two positions were found missing."""
+        self._push(now + max(NACK_DELAY, round_trip / 4), segment, first, end)
+
+    def clear(self) -> None:
+        """Ask for nothing: the transport is gone."""
+        self._heap.clear()
+
+    def due(self, now: float, round_trip: float) -> Iterator[tuple[IncomingSegment, list[Range]]]:
+        """Give what is to be asked for now, as segments with ranges: ascending, apart, as many as one nack holds."""
+        stretches: dict[IncomingSegment, list[Range]] = {}
+        while self._heap and self._heap[0][0] <= now:
+            _, _, segment, first, end = heappop(self._heap)
+            if segment.audio.missing(first, end):  # nothing, when it is cut or over
+                stretches.setdefault(segment, []).append((first, end))
+        for segment, found in stretches.items():
+            ranges: list[Range] = []
+            for first, end in _joined(found):
+                self._push(now + round_trip + NACK_DELAY, segment, first, end)
+                segment.nacked = max(segment.nacked, end)
+                ranges += segment.audio.missing(first, end)
+            ranges = _joined(ranges)
+            for at in range(0, len(ranges), NACK_RANGES):
+                yield segment, ranges[at : at + NACK_RANGES]
+
+    def _push(self, at: float, segment: IncomingSegment, first: int, end: int) -> None:
+        self._count += 1
+        heappush(self._heap, (at, self._count, segment, first, end))
+
+
+def _joined(ranges: list[Range]) -> list[Range]:
+    """Sort ranges, and join those that touch."""
+    out: list[Range] = []
+    for first, end in sorted(ranges):
+        if out and first <= out[-1][1]:
+            out[-1] = (out[-1][0], max(end, out[-1][1]))
+        else:
+            out.append((first, end))
+    return out

@@ -1,0 +1,335 @@
+"""What a receiver does with a sender's messages. ``receiver.py`` adds what faces the consumer."""
+
+from __future__ import annotations
+
+from math import inf
+
+from . import messages as m
+from .channels import Channel, Wire
+from .codec import decode
+from .errors import CloseCode, RemoteProtocolError
+from .events import ConsumerReset, PauseChanged
+from .incoming import IncomingSegment
+from .items import Audio, Data, Interrupted, Mark
+from .limits import DATA, EARLY_CUTS, MARKS, MAX_SEGMENT, REPEAT, Limits
+from .messages import AudioMessage
+from .reassembly import Reassembly
+from .receiver_reports import Reporting
+from .states import SegmentInput, SegmentState, SessionState
+
+_INTERRUPTED = 1
+_OPEN = SessionState.OPEN
+
+
+class SegmentReceiver(Reporting):
+    """The half of a receiver that faces the wire."""
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(limits)
+        self._unconfirmed = True
+        """Nothing but hello has come since the newest welcome."""
+        self._handlers |= {
+            m.Hello: self._on_hello,
+            AudioMessage: self._on_audio,
+            m.SegmentStart: self._on_segment_start,
+            m.SegmentEnd: self._on_segment_end,
+            m.Sent: self._on_sent,
+            m.Interrupt: self._on_interrupt,
+            m.Pause: self._on_pause,
+            m.Unpause: self._on_unpause,
+            m.Mark: self._on_mark,
+            m.Data: self._on_data,
+        }
+
+    # -- verbs ---------------------------------------------------------------------------------------------
+
+    def receive(self, channel: Channel, data: Wire, now: float) -> None:  # noqa: ARG002 - LW-WIRE-13
+        """Take one message from the transport. Never raises for what it holds: a broken rule closes the session."""
+        if self.state is not _OPEN:
+            return  # closed (LW-CLOSE-1), or from a transport that was given up (LW-RESUME-11)
+        try:
+            message = decode(data, self.limits.message)
+            self.liveness.heard(now)
+            kind = type(message)
+            if self._unconfirmed and kind is not m.Hello:
+                self._confirm()
+            if kind is AudioMessage:
+                self._on_audio(message, now)  # type: ignore[arg-type]
+            elif message is not None:
+                self._dispatch(message, now)
+        except RemoteProtocolError as error:
+            if self.closed is None:
+                self._fail(error, now)
+
+    # -- audio ---------------------------------------------------------------------------------------------
+
+    def _on_audio(self, message: AudioMessage, now: float) -> None:
+        number, position, cut_through, pcm = message
+        incoming, size = self._incoming, len(pcm)
+        if size % self._frame or cut_through >= number:  # LW-AUDIO-4
+            raise RemoteProtocolError(
+                CloseCode.INVALID_FIELD,
+                f"audio of segment {number}: cut_through {cut_through}, and {size} bytes of {self._frame} a frame",
+            )
+        counters = self._counters
+        counters.chunks += 1
+        counters.bytes += size
+        if cut_through > incoming.cut_through:
+            incoming.cut_through = cut_through
+            self._cut(1, cut_through, now)  # LW-AUDIO-3, and before the credit is counted (LW-CREDIT-3)
+            if self.closed:
+                return
+        segment = incoming.receiving.get(number)
+        if segment is None:
+            self._on_audio_outside(message, now)
+            return
+        audio = segment.audio
+        samples = size // self._frame
+        end = position + samples
+        if end > audio.bound:  # LW-AUDIO-10, LW-AUDIO-11
+            raise RemoteProtocolError(
+                CloseCode.INVALID_POSITION, f"audio of segment {number} up to {end}, beyond its end at {audio.bound}"
+            )
+        if position != audio.received or position != audio.known:
+            self._on_audio_apart(segment, message, end, now)
+            return
+        # The usual case: just what comes next, and nothing is missing.
+        incoming.credit += samples
+        if incoming.credit > incoming.window:
+            raise self._window_exceeded(number)
+        audio.received = audio.known = end
+        audio.ready.append(Audio(number, position, pcm, audio.format))
+        segment.grew_at = now
+        self._received_since += samples
+        if not segment.dirty or self._received_since >= self._quarter:
+            self._touch(segment, now)
+
+    def _on_audio_apart(self, segment: IncomingSegment, message: AudioMessage, end: int, now: float) -> None:
+        """Take a chunk that is not just what comes next: repeated, out of order, or filling a gap."""
+        incoming, audio = self._incoming, segment.audio
+        position = message.position
+        if not incoming.repair and position > audio.received:  # LW-AUDIO-8
+            raise RemoteProtocolError(
+                CloseCode.INVALID_POSITION,
+                f"audio of segment {segment.id} at {position}, and {audio.received} samples have come",
+            )
+        received, known = audio.received, audio.known
+        added = self._take(audio, message, end)
+        if added and position < segment.nacked:
+            self._counters.repaired_samples += added
+        if audio.received > received:
+            segment.grew_at = now
+            self._received_since += audio.received - received
+            self._touch(segment, now)
+        if added and position > known:
+            self._nacks.found(segment, known, position, now, self.liveness.round_trip)
+        self._watch_hunger(now)
+
+    def _on_audio_outside(self, message: AudioMessage, now: float) -> None:  # noqa: ARG002
+        """Take a chunk of a segment that is not being received: early, cut or over."""
+        incoming, number = self._incoming, message.segment
+        if not incoming.is_unknown(number):
+            self._counters.late += 1  # LW-AUDIO-5
+            return
+        if not incoming.repair:  # LW-AUDIO-9
+            raise RemoteProtocolError(CloseCode.INVALID_SEGMENT, f"audio of segment {number}, which was not started")
+        end = message.position + len(message.pcm) // self._frame
+        if end > MAX_SEGMENT:  # LW-AUDIO-11
+            raise RemoteProtocolError(CloseCode.INVALID_POSITION, f"audio of segment {number} up to {end}")
+        early = incoming.hold_early(number) if number > incoming.highest else None
+        if early is None:
+            self._counters.refused += 1
+            return
+        self._take(early, message, end)
+
+    def _take(self, audio: Reassembly, message: AudioMessage, end: int) -> int | None:
+        """Count a chunk against the window (LW-CREDIT-3), and take it."""
+        incoming, high = self._incoming, audio.high
+        if incoming.credit + end - high > incoming.window and end > high:
+            raise self._window_exceeded(message.segment)
+        added = audio.add(message.position, message.pcm)
+        incoming.credit += audio.high - high
+        if added is None:
+            self._counters.refused += 1
+        elif not added:
+            self._counters.duplicates += 1
+        return added
+
+    def _window_exceeded(self, segment: int) -> RemoteProtocolError:
+        return RemoteProtocolError(
+            CloseCode.WINDOW_EXCEEDED,
+            f"audio of segment {segment} is beyond the window of {self._incoming.window} samples",
+        )
+
+    # -- segments ------------------------------------------------------------------------------------------
+
+    def _on_segment_start(self, message: m.SegmentStart, now: float) -> None:
+        incoming, number = self._incoming, message.segment
+        if number <= incoming.highest:  # LW-SEGMENT-2
+            raise RemoteProtocolError(
+                CloseCode.INVALID_SEGMENT, f"segment {number} is started after segment {incoming.highest}"
+            )
+        if not incoming.is_cut(number):
+            for other in reversed(incoming.receiving.values()):
+                if other.state is SegmentState.STARTED:  # LW-SEGMENT-3
+                    raise RemoteProtocolError(
+                        CloseCode.OUT_OF_STATE, f"segment {number} is started while segment {other.id} is not ended"
+                    )
+                break  # only the newest can be
+            if len(incoming.live) >= self._most_segments:  # LW-SEGMENT-4
+                raise RemoteProtocolError(
+                    CloseCode.LIMIT_EXCEEDED, f"segment {number} is one more than {self._most_segments} live ones"
+                )
+        segment = incoming.start(number, message.metadata or {}, now)
+        if segment is None:
+            return  # LW-INTERRUPT-5
+        self._counters.segments += 1
+        if self._repeat_at == inf and not self.binding.control_reliable:
+            self._repeat_at = now + REPEAT
+        audio = segment.audio
+        if audio.known:  # it came early
+            self._received_since += audio.received
+            self._touch(segment, now)
+            self._nacks.found(segment, audio.received, audio.known, now, self.liveness.round_trip)
+
+    def _on_segment_end(self, message: m.SegmentEnd, now: float) -> None:
+        incoming, total = self._incoming, message.total
+        segment = incoming.receiving.get(message.segment)
+        if segment is None:
+            incoming.gone(message.segment, "segment_end")  # LW-SEGMENT-8
+            return
+        audio = segment.audio
+        if segment.total is not None:
+            if total != segment.total:  # LW-SEGMENT-7
+                raise self._bad_position(segment, f"ended at {segment.total} is ended at {total}")
+            return
+        if total < audio.known:  # LW-SEGMENT-7
+            raise self._bad_position(segment, f"is ended at {total}, and {audio.known} samples were sent")
+        if not incoming.repair and total > audio.received:  # LW-AUDIO-8
+            raise self._bad_position(segment, f"is ended at {total}, and {audio.received} samples have come")
+        self._learn_sent(segment, total, now)
+        segment.total = audio.bound = total
+        segment.change(SegmentInput.END)
+        if segment.played == total:
+            self._reach_marks(segment, inf, now)  # those beyond the total are at the total (LW-MARK-1)
+
+    def _on_sent(self, message: m.Sent, now: float) -> None:
+        segment = self._incoming.receiving.get(message.segment)
+        if segment is None:
+            return  # not numbered: it can be ahead of segment_start, or behind a cut
+        if message.position > segment.audio.bound:
+            raise self._bad_position(segment, f"was sent up to {message.position}, beyond its end")
+        self._learn_sent(segment, message.position, now)
+
+    def _learn_sent(self, segment: IncomingSegment, position: int, now: float) -> None:
+        """Learn how far a segment was sent; what has not come of it is missing (LW-REPAIR-1)."""
+        audio = segment.audio
+        if position > MAX_SEGMENT:  # LW-AUDIO-11
+            raise self._bad_position(segment, f"reaches up to {position}")
+        if position - audio.consumed > self._incoming.window:  # LW-CREDIT-1
+            raise self._window_exceeded(segment.id)
+        if position > audio.known:
+            self._nacks.found(segment, audio.known, position, now, self.liveness.round_trip)
+            audio.know(position)
+            self._watch_hunger(now)
+
+    @staticmethod
+    def _bad_position(segment: IncomingSegment, what: str) -> RemoteProtocolError:
+        return RemoteProtocolError(CloseCode.INVALID_POSITION, f"segment {segment.id} {what}")
+
+    # -- interrupt -----------------------------------------------------------------------------------------
+
+    def _on_interrupt(self, message: m.Interrupt, now: float) -> None:
+        first, last = message
+        if last < first:
+            raise RemoteProtocolError(CloseCode.INVALID_FIELD, f"an interrupt from {first} to {last}")
+        incoming = self._incoming
+        incoming.cuts.add(max(first, incoming.highest + 1), last)
+        if len(incoming.cuts) > EARLY_CUTS:  # LW-INTERRUPT-5
+            raise RemoteProtocolError(CloseCode.LIMIT_EXCEEDED, f"more than {EARLY_CUTS} ranges of segments to come")
+        self._cut(first, last, now)
+        if self.closed:
+            return
+        live = [[one.id, one.audio.consumed] for one in incoming.live.values() if first <= one.id <= last]
+        self._send(m.Cut(first, last, live), now)  # LW-INTERRUPT-4
+
+    def _cut(self, first: int, last: int, now: float) -> None:
+        """Cut what is live in a range of ids: drop it, tell the consumer, report what it never saw."""
+        cut = self._incoming.cut(first, last)
+        if not cut:
+            return
+        self._counters.interrupts += 1
+        told = [segment for segment in cut if segment.with_consumer]
+        for segment in cut:
+            segment.change(SegmentInput.CUT)
+            segment.marks.clear()  # LW-MARK-2
+        if told:  # LW-INTERRUPT-3
+            interrupted = Interrupted(
+                tuple(segment.id for segment in told), tuple(segment.audio.consumed for segment in told)
+            )
+            self._interrupted.append(interrupted)
+            self._events.append(ConsumerReset(interrupted=interrupted))
+            if self.limits.cooldown and any(interrupted.consumed):  # LW-COOLDOWN-1
+                self._resetting |= set(interrupted.segments)
+                self._cooldown_until = now + self.limits.cooldown
+        self._update()
+        self._watch_hunger(now)
+        for segment in cut:
+            if segment not in told and not self.closed:  # LW-INTERRUPT-7
+                self._finish_segment(segment, 0, interrupted=True, cause=_INTERRUPTED, now=now)
+
+    # -- pause, marks, data --------------------------------------------------------------------------------
+
+    def _on_pause(self, message: m.Pause, now: float) -> None:  # noqa: ARG002
+        self._set_paused(paused=True, now=now)
+
+    def _on_unpause(self, message: m.Unpause, now: float) -> None:  # noqa: ARG002
+        self._set_paused(paused=False, now=now)
+
+    def _set_paused(self, *, paused: bool, now: float) -> None:
+        if paused is self.paused:
+            return  # LW-PAUSE-1
+        self.paused = paused
+        self._events.append(PauseChanged(paused=paused))
+        self._update()
+        self._watch_hunger(now)
+
+    def _on_mark(self, message: m.Mark, now: float) -> None:
+        number, position, name = message
+        segment = self._timed_segment(number, position, "mark")
+        if segment is None:
+            return
+        if max(len(segment.marks), segment.marks_waiting) >= MARKS:  # LW-MARK-3
+            raise RemoteProtocolError(CloseCode.LIMIT_EXCEEDED, f"more than {MARKS} marks of segment {number} wait")
+        mark = Mark(number, position, name)
+        self._incoming.add_timed(segment, mark)
+        self._incoming.add_mark(segment, mark)
+        self._update()
+        if segment.played is not None:
+            self._reach_marks(segment, inf if segment.played == segment.total else segment.played, now)
+
+    def _on_data(self, message: m.Data, now: float) -> None:  # noqa: ARG002
+        number, position, content = message
+        segment = self._timed_segment(number, position, "data")
+        if segment is None:
+            return
+        if segment.data_waiting >= DATA:  # LW-DATA-2
+            raise RemoteProtocolError(CloseCode.LIMIT_EXCEEDED, f"more than {DATA} data of segment {number} wait")
+        self._incoming.add_timed(segment, Data(number, position, content))
+        self._update()
+
+    def _timed_segment(self, number: int, position: int, what: str) -> IncomingSegment | None:
+        segment = self._incoming.receiving.get(number)
+        if segment is None:
+            self._incoming.gone(number, what)  # LW-SEGMENT-8
+        elif position > MAX_SEGMENT:  # LW-AUDIO-11
+            raise self._bad_position(segment, f"has a {what} at {position}")
+        return segment
+
+    # -- for the other half --------------------------------------------------------------------------------
+
+    def _confirm(self) -> None:
+        raise NotImplementedError
+
+    def _on_hello(self, message: m.Hello, now: float) -> None:
+        raise NotImplementedError

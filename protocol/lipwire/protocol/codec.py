@@ -199,10 +199,10 @@ def _build_inner(array: list[Any]) -> Message:
 
 def _check_greeting(array: Sequence[Any]) -> None:
     """Check what no version of hello can change (LW-INVARIANT-1, LW-INVARIANT-3) before all that one can."""
-    if len(array) < 3 or array[1] != MAGIC:
-        raise RemoteProtocolError(CloseCode.NOT_LIPWIRE, "a hello without the magic word")
+    if len(array) < 3 or array[1] != MAGIC or type(array[2]) is not list:
+        raise RemoteProtocolError(CloseCode.NOT_LIPWIRE, "a hello without the magic word and a list of versions")
     versions = array[2]
-    if type(versions) is list and VERSION not in versions:
+    if VERSION not in versions:
         raise RemoteProtocolError(
             CloseCode.UNSUPPORTED_VERSION,
             f"versions {versions!r:.60} are offered, and version {VERSION} is spoken here",

@@ -177,6 +177,23 @@ class Array:
 
 
 @dataclass(frozen=True)
+class Lenient:
+    """The type inside, or nil; what is neither is read as nil (LW-INVARIANT-5)."""
+
+    item: FieldType
+
+    @property
+    def spec(self) -> str:
+        return f"{self.item.spec}, or nil"
+
+    def check(self, name: str, value: Any) -> Any:
+        try:
+            return None if value is None else self.item.check(name, value)
+        except RemoteProtocolError:
+            return None
+
+
+@dataclass(frozen=True)
 class Nil:
     """The type inside, or nil: a field that may be absent."""
 

@@ -30,7 +30,7 @@ INTERRUPT_REPEAT: Final = (0.020, 0.060, 0.140)
 """After the first interrupt; then every REPEAT."""
 REPEAT: Final = 0.500
 PROGRESS_INTERVAL: Final = 0.020
-SENT_DELAY: Final = 0.020
+SENT_DELAY: Final = 0.040
 NACK_DELAY: Final = 0.020
 ACKNOWLEDGE_DELAY: Final = 0.050
 RESEND_FIRST: Final = 0.200

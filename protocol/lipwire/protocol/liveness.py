@@ -8,6 +8,7 @@ from .limits import BOUNDS, SILENT_KEEPALIVES
 from .messages import Ping, Pong
 
 _PONGS_PER_SECOND = 100
+FIRST_ROUND_TRIP = 0.1
 
 
 def microseconds(now: float) -> int:
@@ -20,8 +21,8 @@ class Liveness:
 
     def __init__(self) -> None:
         self.keepalive = BOUNDS["keepalive"].default
-        self.round_trip = 0.0
-        """Seconds, smoothed; 0 until the first pong."""
+        self.round_trip = FIRST_ROUND_TRIP
+        """Seconds, smoothed; a guess until the first pong (SPEC §13)."""
         self.least_round_trip = inf
         self.clock_offset = 0.0
         """The peer's clock minus ours, in seconds, at the least round trip seen."""
@@ -29,6 +30,7 @@ class Liveness:
         self._silent_at = inf
         self._pong_second = 0
         self._pongs = 0
+        self._pongs_taken = 0
 
     @property
     def deadline(self) -> float:
@@ -80,4 +82,6 @@ class Liveness:
         if round_trip <= self.least_round_trip:
             self.least_round_trip = round_trip
             self.clock_offset = ((pong.t2 - pong.t1) + (pong.t3 - t4)) / 2_000_000
-        self.round_trip = round_trip if not self.round_trip else 0.75 * self.round_trip + 0.25 * round_trip
+        first = self._pongs_taken == 0
+        self._pongs_taken += 1
+        self.round_trip = round_trip if first else 0.75 * self.round_trip + 0.25 * round_trip

@@ -28,12 +28,11 @@ class Chunk:
 class OutgoingSegment:
     """Positions are in samples per channel, ``frame_bytes`` bytes each."""
 
-    def __init__(self, number: int, metadata: Mapping[str, Any] | None, frame_bytes: int, now: float) -> None:
+    def __init__(self, number: int, metadata: Mapping[str, Any] | None, frame_bytes: int) -> None:
         self.number = number
         self.metadata = metadata
         self.frame_bytes = frame_bytes
         self.state = SegmentState.QUEUED
-        self.opened_at = now
         self.written = 0
         self.sent = 0
         self.received = 0
@@ -50,7 +49,6 @@ class OutgoingSegment:
         """Not reached yet."""
         self.data: deque[int] = deque()
         """Positions of data ahead of the consumed position."""
-        self.last_audio_at = now
         self._pending: deque[bytes | memoryview] = deque()
         self._kept: deque[Chunk] = deque()
 
@@ -101,7 +99,6 @@ class OutgoingSegment:
                 piece = b"".join(parts)
         start = self.sent
         self.sent = start + len(piece) // self.frame_bytes
-        self.last_audio_at = now
         chunk = Chunk(start, self.sent, piece, now)
         self._kept.append(chunk)
         return chunk

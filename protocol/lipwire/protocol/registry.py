@@ -8,8 +8,8 @@ from enum import Enum
 from typing import Final
 
 from . import messages as m
-from .channels import Channel
-from .fields import Array, Bin, Bool, FieldTypes, Int, ListOf, Map, Nil, Row, Str, Token
+from .channels import Binding, Channel
+from .fields import Array, Bin, Bool, FieldTypes, Int, Lenient, ListOf, Map, Nil, Row, Str, Token
 from .limits import NACK_RANGES
 
 
@@ -90,7 +90,7 @@ def _entry(
         numbered=numbered,
         feature=feature,
         fields=fields,
-        required=max((i + 1 for i, t in enumerate(fields.values()) if not isinstance(t, Nil)), default=0),
+        required=max((i + 1 for i, t in enumerate(fields.values()) if not isinstance(t, Nil | Lenient)), default=0),
     )
 
 
@@ -117,7 +117,7 @@ _WELCOME: Final[FieldTypes] = {
     "state": Nil(Row((_COUNT, ListOf(Row((_ID, _POSITION, _POSITION, Nil(_POSITION))))))),
     "info": Nil(_MAP),
 }
-_CLOSE: Final[FieldTypes] = {"code": Int(), "reason": Str(), "retry": Nil(Int()), "details": Nil(_MAP)}
+_CLOSE: Final[FieldTypes] = {"code": Int(), "reason": Str(), "retry": Lenient(Int()), "details": Lenient(_MAP)}
 _SEGMENT_START: Final[FieldTypes] = {"segment": _ID, "metadata": Nil(_MAP)}
 _AUDIO: Final[FieldTypes] = {"segment": _ID, "position": _POSITION, "cut_through": Int(), "pcm": Bin(1)}
 _CUT: Final[FieldTypes] = {"first": _ID, "last": _ID, "consumed": ListOf(Row((_ID, _POSITION)))}
@@ -187,6 +187,17 @@ REGISTRY: Final[tuple[Entry, ...]] = (
     _entry(30, "nack", m.Nack, _RECEIVER, feature=_F.REPAIR, fields=_NACK),
     _entry(31, "custom", m.Custom, _BOTH, feature=_F.CUSTOM, numbered=True, fields={"content": _MAP}),
 )
+
+
+def required_features(binding: Binding) -> frozenset[Feature]:
+    """The features without which a transport of this kind can not carry a session (SPEC §5)."""
+    required = set()
+    if not (binding.media_reliable and binding.control_reliable):
+        required.add(Feature.REPAIR)
+    if not binding.control_reliable:
+        required.add(Feature.RESUME)
+    return frozenset(required)
+
 
 BY_TYPE: Final = {entry.number: entry for entry in REGISTRY}
 BY_MESSAGE: Final[dict[object, Entry]] = {entry.message: entry for entry in REGISTRY}

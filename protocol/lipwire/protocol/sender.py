@@ -8,7 +8,7 @@ every other verb.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 from typing import Any
 
@@ -21,12 +21,11 @@ from .events import (
     InterruptConfirmed,
     MarkReached,
     SessionOpened,
-    StreamEnded,
     StreamStarted,
     TransportDropped,
 )
 from .flight import Flight
-from .formats import PcmFormat, parse_format
+from .formats import PcmFormat
 from .interrupts import PendingInterrupts
 from .limits import (
     BOUNDS,
@@ -37,16 +36,12 @@ from .limits import (
     NACK_DELAY,
     REPEAT,
     SENT_DELAY,
-    Limits,
     parse_welcome_limits,
 )
 from .messages import (
-    MAGIC,
-    VERSION,
     CloseMessage,
     Cut,
     Data,
-    Hello,
     Interrupt,
     Mark,
     Message,
@@ -64,6 +59,8 @@ from .messages import StreamEnded as StreamEndedMessage
 from .messages import StreamStarted as StreamStartedMessage
 from .outgoing import Chunk, OutgoingSegment
 from .registry import Feature, Role
+from .sender_handshake import SenderSettings, check_state, check_welcome, make_hello
+from .sender_segments import SenderSegments
 from .states import HANDSHAKE, SegmentInput, SegmentState, SessionInput, SessionState
 
 _AUDIO_OVERHEAD = 48
@@ -75,20 +72,6 @@ _CLOSE_CAUSES = {
     CloseCode.RESUME_STATE: Cause.PEER_CLOSED,
 }
 _WIRE_CAUSES = {0: Cause.PLAYED, 1: Cause.INTERRUPTED}
-
-
-@dataclass(frozen=True, kw_only=True)
-class SenderSettings:
-    """What a sender offers. ``formats``: the preferred one first; ``connect_time``: seconds for a first session."""
-
-    formats: tuple[PcmFormat, ...] = (PcmFormat(),)
-    limits: Limits = field(default_factory=Limits)
-    features: frozenset[Feature] = frozenset(Feature)
-    auth: str | bytes | None = field(default=None, repr=False)
-    info: Mapping[str, Any] = field(default_factory=dict)
-    connect_time: float = 30.0
-    first_segment: int = 1
-    """The id of the first segment: higher when the agent's earlier session was lost."""
 
 
 @dataclass
@@ -124,19 +107,14 @@ class SenderConnection(Connection):
         self.window = 0
         self.paused = False
         self.counters = SenderCounters()
-        self.buffered = 0
-        """Samples written that wait to be sent, over all segments: the local buffer."""
-        self._next_segment = settings.first_segment
-        self._segments: dict[int, OutgoingSegment] = {}
-        self._writing: OutgoingSegment | None = None
-        self._cut_through = settings.first_segment - 1
+        self._segments = SenderSegments(settings.first_segment)
         self._interrupts = PendingInterrupts()
         self._flight = Flight(1.0, 1.0)
         self._limited = False
         self._most_segments = int(BOUNDS["segments"].default)
         self._cooldown = BOUNDS["cooldown"].default
         self._secret: bytes | None = None
-        self._chosen: list[Any] = []
+        self._welcome: Welcome | None = None
         self._hello = b""
         self._hello_at = inf
         self._handshake_until = inf
@@ -168,20 +146,7 @@ class SenderConnection(Connection):
         resume = None
         if self.state is SessionState.REOPENING and self._secret is not None:
             resume = [self._secret, self.numbered.taken]
-        self._hello = encode(
-            Hello(
-                MAGIC,
-                [VERSION],
-                self.session,
-                self.generation,
-                [pcm.as_field() for pcm in self.settings.formats],
-                [*sorted(feature.value for feature in self.settings.features), f"grease.{self.session[:4].hex()}"],
-                self.limits.as_hello_field(),
-                self.settings.auth,
-                resume,
-                dict(self.settings.info) or None,
-            )
-        )
+        self._hello = encode(make_hello(self.settings, self.session, self.generation, resume))
         self._outgoing.append((Channel.CONTROL, self._hello))
         self._hello_at = inf if binding.control_reliable else now + HELLO_REPEAT
         self._handshake_until = now + self.limits.handshake
@@ -202,19 +167,10 @@ class SenderConnection(Connection):
         """
         if self.closed:
             raise LocalProtocolError(CloseCode.OUT_OF_STATE, "the session is closed")
-        if self._writing is not None:
-            raise LocalProtocolError(
-                CloseCode.OUT_OF_STATE, f"segment {self._writing.number} is still open: end it or interrupt it first"
-            )
-        number = self._next_segment
-        encode(SegmentStart(number, metadata))
-        segment = OutgoingSegment(number, metadata, self.format.frame_bytes, now)
-        if not self._segments:
-            self._cut_through = number - 1
-            self._head_moved(segment, now)
-        self._next_segment += 1
-        self._segments[number] = self._writing = segment
-        return number
+        encode(SegmentStart(self._segments.next, metadata))
+        segment = self._segments.open(metadata, self.format.frame_bytes)
+        self._settle(now)
+        return segment.number
 
     def write(self, number: int, pcm: bytes | memoryview, now: float) -> bool:
         """Write whole PCM frames to the open segment. False: it was cut, or is over; nothing was taken.
@@ -222,29 +178,24 @@ class SenderConnection(Connection):
         Raises:
             LocalProtocolError: the segment is not the open one, or would become too long.
         """
-        segment = self._segments.get(number)
-        if segment is None or not segment.live:
-            self._need_opened(number)
+        segment = self._live(number)
+        if segment is None:
             return False
         if segment.finished:
             raise LocalProtocolError(CloseCode.OUT_OF_STATE, f"segment {number} has been ended")
         if segment.written + len(pcm) // segment.frame_bytes > MAX_SEGMENT:
             raise LocalProtocolError(CloseCode.INVALID_POSITION, f"segment {number} would be longer than {MAX_SEGMENT}")
+        self._segments.write(segment, pcm)
         if self._report_until == inf:
             self._arm_report(now)
-        self.buffered += segment.append(pcm)
         return True
 
     def end_segment(self, number: int, now: float) -> None:
         """All of the segment has been written. One that was cut stays as it is."""
-        segment = self._segments.get(number)
-        if segment is None or not segment.live:
-            self._need_opened(number)
-            return
-        segment.finished = True
-        if self._writing is segment:
-            self._writing = None
-        self._arm_report(now)
+        segment = self._live(number)
+        if segment is not None:
+            self._segments.finish_writing(segment)
+            self._arm_report(now)
 
     def interrupt(self, now: float, segment: int | None = None, cause: Cause = Cause.INTERRUPTED) -> int | None:
         """Cut every live segment, or the one named (SPEC §10).
@@ -252,21 +203,17 @@ class SenderConnection(Connection):
         Gives the last id that was cut, with which an InterruptConfirmed will come; None: there was nothing to cut.
         """
         if segment is not None:
-            self._need_opened(segment)
-        targets = [s for s in self._segments.values() if s.live and segment in (None, s.number)]
+            self._segments.need_opened(segment)
+        targets = [s for s in self._segments if s.live and segment in (None, s.number)]
         if not targets:
             return None
         self.counters.interrupts += 1
         started = [s.number for s in targets if s.state is not SegmentState.QUEUED]
         for target in targets:
-            target.cut_cause = cause
-            if target is self._writing:
-                self._writing = None
-            self.buffered -= target.drop()
             queued = target.state is SegmentState.QUEUED
-            target.change(SegmentInput.CUT)
+            self._segments.cut(target, cause)
             if queued:  # never on the wire: nothing to wait for (LW-INTERRUPT-8)
-                self._result(target, 0, interrupted=True, cause=cause, exact=True, now=now)
+                self._segments.end(target, 0, interrupted=True, cause=cause, exact=True)
         first, last = targets[0].number, targets[-1].number
         if started:
             self._send_interrupt(Interrupt(started[0], last), now)
@@ -275,7 +222,6 @@ class SenderConnection(Connection):
         if segment is None and self.paused:
             self.unpause(now)  # LW-PAUSE-2
         self._settle(now)
-        self._arm_report(now)
         return last
 
     def mark(self, number: int, position: int, name: str, now: float) -> bool:
@@ -342,9 +288,14 @@ class SenderConnection(Connection):
         return self._segments.get(number)
 
     @property
+    def buffered(self) -> int:
+        """Samples written that wait to be sent, over all segments: the local buffer."""
+        return self._segments.buffered
+
+    @property
     def next_segment(self) -> int:
         """The id that the next segment gets."""
-        return self._next_segment
+        return self._segments.next
 
     @property
     def live_segments(self) -> int:
@@ -354,7 +305,7 @@ class SenderConnection(Connection):
     @property
     def in_flight(self) -> int:
         """Bytes sent and not yet reported as received."""
-        return sum((s.sent - s.received) * s.frame_bytes for s in self._segments.values() if s.live)
+        return self._segments.in_flight
 
     @property
     def round_trip(self) -> float:
@@ -400,12 +351,11 @@ class SenderConnection(Connection):
         credit = -1
         bound = flight = 0.0
         self._limited = False
-        for segment in self._segments.values():
-            state = segment.state
-            if state is SegmentState.CUT or state is SegmentState.OVER:
+        for segment in self._segments:
+            if not segment.live:
                 continue
-            if state is SegmentState.QUEUED:
-                if self._on_wire() >= self._most_segments:
+            if segment.state is SegmentState.QUEUED:
+                if self._segments.on_wire >= self._most_segments:
                     return
                 self._start(segment, now)
             if segment.pending:
@@ -421,7 +371,7 @@ class SenderConnection(Connection):
                     chunk = segment.take(size, now)
                     credit -= chunk.end - chunk.start
                     flight += len(chunk.pcm)
-                    self.buffered -= chunk.end - chunk.start
+                    self._segments.buffered -= chunk.end - chunk.start
                     self._send_audio(segment.number, chunk)
                 self._sent_soon(now)
             if segment.state is SegmentState.STARTED:
@@ -444,7 +394,7 @@ class SenderConnection(Connection):
     def _send_audio(self, number: int, chunk: Chunk) -> None:
         self.counters.chunks += 1
         self.counters.bytes += len(chunk.pcm)
-        data = encode_audio(number, chunk.start, self._cut_through, chunk.pcm)
+        data = encode_audio(number, chunk.start, self._segments.cut_through, chunk.pcm)
         self._outgoing.append((Channel.MEDIA, data))
 
     def _most_in_chunk(self, frame_bytes: int, bound: float) -> int:
@@ -457,16 +407,13 @@ class SenderConnection(Connection):
     def _credit_used(self) -> int:
         """Samples sent and not consumed, as LW-CREDIT-1 and LW-CREDIT-2 count them."""
         used = 0
-        for segment in self._segments.values():
+        for segment in self._segments:
             if segment.state is SegmentState.CUT and (
-                segment.number <= self._cut_through or not self._interrupts.covers(segment.number)
+                segment.number <= self._segments.cut_through or not self._interrupts.covers(segment.number)
             ):
                 continue
             used += segment.sent - segment.consumed
         return used
-
-    def _on_wire(self) -> int:
-        return sum(s.state not in (SegmentState.QUEUED, SegmentState.OVER) for s in self._segments.values())
 
     # -- sending -------------------------------------------------------------------------------------------
 
@@ -500,7 +447,7 @@ class SenderConnection(Connection):
     def _send_sent(self, now: float) -> None:
         """Say how far a quiet sender has sent, so that a lost tail shows (LW-REPAIR-6)."""
         self._sent_at = inf
-        segment = next((s for s in self._segments.values() if s.state is SegmentState.STARTED), None)
+        segment = next((s for s in self._segments if s.state is SegmentState.STARTED), None)
         if segment is None or segment.received >= segment.sent:
             return
         self._send(Sent(segment.number, segment.sent), now)
@@ -511,78 +458,43 @@ class SenderConnection(Connection):
 
     # -- results -------------------------------------------------------------------------------------------
 
-    def _result(
-        self,
-        segment: OutgoingSegment,
-        position: int,
-        *,
-        interrupted: bool,
-        cause: Cause,
-        exact: bool,
-        now: float,
-    ) -> None:
-        """Note how a segment ended; it is told in the order of ids (LW-STREAM-7)."""
-        if segment is self._writing:
-            self._writing = None
-        self.buffered -= segment.drop()
-        segment.change(SegmentInput.FINISH)
-        segment.result = StreamEnded(
-            segment=segment.number, position=position, interrupted=interrupted, cause=cause, exact=exact
-        )
-        self._settle(now)
-
     def _settle(self, now: float) -> None:
         """Tell the results that are due, and bring along what depends on which segments are live."""
-        moved = False
-        for number, segment in list(self._segments.items()):
-            if segment.result is None:
-                break
-            del self._segments[number]
-            self._events.append(segment.result)
-            moved = True
-        lowest = next((s.number for s in self._segments.values() if s.live), self._next_segment)
-        self._cut_through = lowest - 1
-        lowest_left = next((s.number for s in self._segments.values() if s.result is None), self._next_segment)
-        for pending in self._interrupts.forget(lowest_left):
+        self._events += self._segments.settle()
+        for pending in self._interrupts.forget(self._segments.lowest_open):
             self._confirmed(pending.message.first, pending.message.last, now - pending.called_at)
-        if moved:
-            self._arm_report(now)
+        self._arm_report(now)
 
     def _confirmed(self, first: int, last: int, latency: float) -> None:
         self.counters.last_interrupt_latency = latency
         self._events.append(InterruptConfirmed(first=first, last=last, latency=latency))
 
-    def _head_moved(self, head: OutgoingSegment, now: float) -> None:
-        """Set the time by which the oldest segment has to move on again (LW-STREAM-7)."""
-        grace = self.limits.grace + self._cooldown
-        if self.paused or (head.live and not head.finished and head.consumed >= head.written):
-            self._report_until = inf
-        elif head.live:
-            self._report_until = now + self.format.seconds(head.written - head.heard) + grace
-        else:
-            self._report_until = now + grace
-
     def _arm_report(self, now: float) -> None:
-        head = next((s for s in self._segments.values() if s.result is None), None)
-        if head is None:
+        """Set the time by which the oldest segment has to move on again (LW-STREAM-7)."""
+        oldest = self._segments.oldest
+        if (
+            oldest is None
+            or self.paused
+            or self.state is not SessionState.OPEN
+            or (oldest.live and not oldest.finished and oldest.consumed >= oldest.written)
+        ):
             self._report_until = inf
-        else:
-            self._head_moved(head, now)
+            return
+        rest = self.format.seconds(oldest.written - oldest.heard) if oldest.live else 0.0
+        self._report_until = now + rest + self.limits.grace + self._cooldown
 
     def _give_up_on_report(self, now: float) -> None:
         """No report of the oldest segment has come in time: end it, and cut it at the peer too."""
-        self._report_until = inf
-        head = next((s for s in self._segments.values() if s.result is None), None)
-        if head is None:
-            return
-        if head.live:
-            started = head.state is not SegmentState.QUEUED
-            head.change(SegmentInput.CUT)
+        oldest = self._segments.oldest
+        assert oldest is not None
+        if oldest.live:
+            started = oldest.state is not SegmentState.QUEUED
+            self._segments.cut(oldest, Cause.NO_REPORT)
             if started:
-                self._send_interrupt(Interrupt(head.number, head.number), now)
-        cause = head.cut_cause or Cause.NO_REPORT
-        self._result(head, head.heard, interrupted=True, cause=cause, exact=False, now=now)
-        self._arm_report(now)
+                self._send_interrupt(Interrupt(oldest.number, oldest.number), now)
+        cause = oldest.cut_cause or Cause.NO_REPORT
+        self._segments.end(oldest, oldest.heard, interrupted=True, cause=cause, exact=False)
+        self._settle(now)
 
     # -- messages: opening ---------------------------------------------------------------------------------
 
@@ -592,19 +504,17 @@ class SenderConnection(Connection):
                 return  # the answer to a repeated hello (LW-OPEN-9)
             raise RemoteProtocolError(CloseCode.OUT_OF_STATE, "welcome in an open session")
         resuming = self.state is SessionState.REOPENING
-        chosen = [message.version, message.format, sorted(message.features)]
-        self._check_welcome(message, chosen, resuming=resuming)
-        pcm = parse_format(list(message.format))
-        assert pcm is not None
+        hello = make_hello(self.settings, self.session, self.generation, None)
+        pcm = check_welcome(message, hello, self.binding, before=self._welcome if resuming else None)
         limits = parse_welcome_limits(message.limits, pcm)
         backlog: list[bytes] = []
         if resuming:
             assert message.state is not None
-            self._check_state(message.state[1])
+            check_state(message.state[1], self._segments)
             backlog = list(self.numbered.attach(reliable=self.binding.control_reliable, peer_taken=message.state[0]))
         else:
             self.numbered.attach(reliable=self.binding.control_reliable, peer_taken=None)
-        self._chosen = chosen
+        self._welcome = message
         self.format = pcm
         self.features = frozenset(f for f in self.settings.features if f.value in message.features)
         self.window = int(limits["window"])
@@ -641,50 +551,14 @@ class SenderConnection(Connection):
             )
         )
 
-    def _check_welcome(self, message: Welcome, chosen: list[Any], *, resuming: bool) -> None:
-        """Hold the answer against what was offered (LW-OPEN-6, LW-RESUME-7)."""
-        offered = {feature.value for feature in self.settings.features} | {f"grease.{self.session[:4].hex()}"}
-        formats = [pcm.as_field() for pcm in self.settings.formats]
-        wrong = None
-        if message.version != VERSION:
-            wrong = f"version {message.version}"
-        elif message.session != self.session or message.generation != self.generation:
-            wrong = "another session or generation"
-        elif list(message.format) not in formats:
-            wrong = f"the format {message.format}"
-        elif not set(message.features) <= offered:
-            wrong = f"the features {sorted(set(message.features) - offered)}"
-        elif resuming and (chosen != self._chosen or message.state is None):
-            wrong = "something other than before the resume"
-        elif Feature.RESUME.value in message.features and message.secret is None:
-            wrong = "resume without a secret"
-        if wrong:
-            raise RemoteProtocolError(CloseCode.INVALID_FIELD, f"welcome chose {wrong}, which hello did not offer")
-
-    def _check_state(self, state: list[list[Any]]) -> None:
-        """Hold the receiver's state against what was sent and reported (LW-RESUME-10)."""
-        for number, received, consumed, _ in state:
-            segment = self._segments.get(number)
-            if number >= self._next_segment:
-                raise RemoteProtocolError(CloseCode.RESUME_STATE, f"segment {number} was never opened")
-            if segment is None or not segment.live:
-                continue
-            if not segment.received <= received <= segment.sent or not segment.consumed <= consumed <= received:
-                raise RemoteProtocolError(
-                    CloseCode.RESUME_STATE,
-                    f"segment {number} is said to be received to {received} and consumed to {consumed}; sent to "
-                    f"{segment.sent}, reported before {segment.received} and {segment.consumed}",
-                )
-
     def _rewind(self, state: list[list[Any]]) -> None:
         """Go back to what the receiver has of each live segment (LW-RESUME-9)."""
         known = {number: (received, consumed, played) for number, received, consumed, played in state}
-        for segment in self._segments.values():
+        for segment in self._segments:
             if not segment.live or segment.state is SegmentState.QUEUED:
                 continue
             received, consumed, played = known.get(segment.number, (segment.received, segment.consumed, segment.played))
-            self.buffered += segment.sent - received
-            segment.rewind(received)
+            self._segments.rewind(segment, received)
             segment.consumed = consumed
             if played is not None:
                 segment.played = max(played, segment.heard)
@@ -707,9 +581,9 @@ class SenderConnection(Connection):
             RemoteProtocolError: it was never started (LW-PROGRESS-4, LW-STREAM-6).
         """
         segment = self._segments.get(number)
-        if number >= self._next_segment or (segment is not None and segment.state is SegmentState.QUEUED):
+        if not self._segments.opened(number) or (segment is not None and segment.state is SegmentState.QUEUED):
             raise RemoteProtocolError(CloseCode.INVALID_SEGMENT, f"segment {number} was never started")
-        return segment if segment is not None and segment.result is None else None
+        return segment
 
     def _on_progress(self, message: Progress, now: float) -> None:
         segment = self._known(message.segment)
@@ -742,8 +616,9 @@ class SenderConnection(Connection):
             self._arm_report(now)
 
     def _on_cut(self, message: Cut, now: float) -> None:
-        if message.last >= self._next_segment:
-            raise RemoteProtocolError(CloseCode.INVALID_SEGMENT, f"segment {message.last} was never opened")
+        for number in (message.last, *(number for number, _ in message.consumed)):
+            if not self._segments.opened(number):
+                raise RemoteProtocolError(CloseCode.INVALID_SEGMENT, f"segment {number} was never opened")
         for pending in self._interrupts.confirm(message.first, message.last):
             self._confirmed(pending.message.first, pending.message.last, now - pending.called_at)
 
@@ -765,14 +640,14 @@ class SenderConnection(Connection):
         cause = _WIRE_CAUSES.get(message.cause, Cause.FAILED)
         if cause is Cause.INTERRUPTED and segment.cut_cause is not None:
             cause = segment.cut_cause
-        self._result(
+        self._segments.end(
             segment,
             segment.heard if message.position is None else message.position,
             interrupted=message.interrupted,
             cause=cause,
             exact=message.position is not None,
-            now=now,
         )
+        self._settle(now)
 
     def _on_mark_reached(self, message: MarkReachedMessage, now: float) -> None:  # noqa: ARG002
         segment = self._known(message.segment)
@@ -808,28 +683,31 @@ class SenderConnection(Connection):
         """End every segment, with the cause (LW-CLOSE-4)."""
         self._hello_at = self._handshake_until = self._sent_at = self._report_until = inf
         cause = _cause_of(close, opened=self._was_open)
-        for segment in list(self._segments.values()):
+        for segment in self._segments:
             if segment.result is None:
-                self._result(
+                self._segments.end(
                     segment,
                     segment.heard,
                     interrupted=True,
                     cause=segment.cut_cause or cause,
                     exact=segment.state is SegmentState.QUEUED,
-                    now=now,
                 )
-        self._report_until = inf
+        self._settle(now)
 
-    def _need_opened(self, number: int) -> None:
-        if not self.settings.first_segment <= number < self._next_segment:
-            raise LocalProtocolError(CloseCode.INVALID_SEGMENT, f"segment {number} was never opened")
+    def _live(self, number: int) -> OutgoingSegment | None:
+        """The user's segment if it is live.
 
-    def _control_target(self, number: int, feature: Feature) -> OutgoingSegment | None:
-        self._need_opened(number)
-        if self._was_open and not self.closed:
-            self._need(feature)
+        Raises:
+            LocalProtocolError: there never was one of that id.
+        """
+        self._segments.need_opened(number)
         segment = self._segments.get(number)
         return segment if segment is not None and segment.live else None
+
+    def _control_target(self, number: int, feature: Feature) -> OutgoingSegment | None:
+        if self._was_open and not self.closed:
+            self._need(feature)
+        return self._live(number)
 
 
 def _cause_of(close: Close, *, opened: bool) -> Cause:

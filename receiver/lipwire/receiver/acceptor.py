@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
 from types import TracebackType
@@ -244,12 +244,9 @@ class Acceptor:
             core.resume(hello, transport.binding, secret, self._now())
         old = shell.transport
         if old is not None:
-            try:
-                old.send(
-                    Channel.CONTROL, encode_refusal(RemoteProtocolError(CloseCode.SUPERSEDED, "a newer connection"))
-                )
-            except TransportError:
-                pass  # it only seemed alive
+            superseded = encode_refusal(RemoteProtocolError(CloseCode.SUPERSEDED, "a newer connection"))
+            with suppress(TransportError):  # it may only have seemed alive
+                old.send(Channel.CONTROL, superseded)
         shell.drop_transport(detach=False)
         shell.transport = transport
         shell.flush()
@@ -263,10 +260,8 @@ class Acceptor:
         self._sessions.pop(session, None)
 
     async def _refuse(self, transport: Transport, error: RemoteProtocolError) -> None:
-        try:
+        with suppress(TransportError):  # if it is gone, nobody is left to be told
             transport.send(Channel.CONTROL, encode_refusal(error))
-        except TransportError:
-            pass  # it is gone: nobody is left to be told
         await self._close(transport)
 
     async def _close(self, transport: Transport) -> None:

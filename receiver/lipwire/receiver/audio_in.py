@@ -83,6 +83,7 @@ class AudioIn:
         self._now = clock
         self._core = connection
         self._shell = Shell(connection, self._on_event, logger=_logger, trace=trace, clock=clock, on_flush=self._wake)
+        self._format = PcmFormat()
         self._frame_ms = frame_ms
         self._reframer: Reframer | None = None
         self._waiting: anyio.Event | None = None
@@ -94,7 +95,7 @@ class AudioIn:
     @property
     def format(self) -> PcmFormat:
         """The format of the session."""
-        return self._core.format
+        return self._format
 
     @property
     def features(self) -> frozenset[Feature]:
@@ -265,12 +266,12 @@ class AudioIn:
             transports=core.generation,
             round_trip=core.liveness.round_trip,
             clock_offset=core.liveness.clock_offset,
-            held=seconds(core.held),
+            held=seconds(counters.held_samples),
             repaired=seconds(counters.repaired_samples),
             concealed=seconds(counters.concealed_samples),
             interrupts=counters.interrupts,
-            late_chunks=counters.late_chunks,
-            repeated_chunks=counters.repeated_chunks,
+            late_chunks=counters.late,
+            repeated_chunks=counters.duplicates,
         )
 
     @property
@@ -300,7 +301,7 @@ class AudioIn:
                 for custom_hook in self._custom_hooks:
                     custom_hook(event.content)
             case SessionOpened():
-                self.info = event.info
+                self.info, self._format = event.info, event.format
                 if self._frame_ms is not None and self._reframer is None:
                     self._reframer = Reframer(self._frame_ms, event.format)
                 _logger.info("session %s: %s", "resumed" if event.resumed else "opened", event.format)

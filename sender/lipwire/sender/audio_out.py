@@ -36,7 +36,8 @@ from lipwire.protocol.events import (
 from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.limits import MAX_INT, Limits
 from lipwire.protocol.registry import Feature
-from lipwire.protocol.sender import SenderConnection, SenderSettings
+from lipwire.protocol.sender import SenderConnection
+from lipwire.protocol.sender_handshake import SenderSettings
 from lipwire.protocol.states import SessionState
 from lipwire.protocol.trace import TraceHook
 from lipwire.transports.base import Connector, ConnectRefused, Transport, TransportError

@@ -1,0 +1,99 @@
+"""How a sender greets, and how it judges the answer (SPEC §7, §15). Nothing here changes a session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .channels import Binding
+from .errors import CloseCode, RemoteProtocolError
+from .formats import PcmFormat, parse_format
+from .limits import Limits
+from .messages import MAGIC, VERSION, Hello, Welcome
+from .registry import Feature, required_features
+from .sender_segments import SenderSegments
+
+
+@dataclass(frozen=True, kw_only=True)
+class SenderSettings:
+    """What a sender offers. ``formats``: the preferred one first; ``connect_time``: seconds for a first session."""
+
+    formats: tuple[PcmFormat, ...] = (PcmFormat(),)
+    limits: Limits = field(default_factory=Limits)
+    features: frozenset[Feature] = frozenset(Feature)
+    auth: str | bytes | None = field(default=None, repr=False)
+    info: Mapping[str, Any] = field(default_factory=dict)
+    connect_time: float = 30.0
+    first_segment: int = 1
+    """The id of the first segment: higher when the agent's earlier session was lost."""
+
+
+def make_hello(settings: SenderSettings, session: bytes, generation: int, resume: list[Any] | None) -> Hello:
+    """Make the hello of one transport, with a meaningless feature among those offered (LW-GREASE-1)."""
+    return Hello(
+        magic=MAGIC,
+        versions=[VERSION],
+        session=session,
+        generation=generation,
+        formats=[pcm.as_field() for pcm in settings.formats],
+        features=[*sorted(feature.value for feature in settings.features), f"grease.{session[:4].hex()}"],
+        limits=settings.limits.as_hello_field(),
+        auth=settings.auth,
+        resume=resume,
+        info=dict(settings.info) or None,
+    )
+
+
+def check_welcome(message: Welcome, hello: Hello, binding: Binding, *, before: Welcome | None) -> PcmFormat:
+    """Hold the answer against what was offered (LW-OPEN-6) and, on a resume, against the first one (LW-RESUME-7).
+
+    Raises:
+        RemoteProtocolError: it chose what was not offered, or leaves out what the binding needs (LW-BINDING-2).
+    """
+    wrong = None
+    pcm = parse_format(list(message.format))
+    if message.version != VERSION:
+        wrong = f"version {message.version}"
+    elif message.session != hello.session or message.generation != hello.generation:
+        wrong = "another session or generation"
+    elif pcm is None or list(message.format) not in hello.formats:
+        wrong = f"the format {message.format}"
+    elif not set(message.features) <= set(hello.features):
+        wrong = f"the features {sorted(set(message.features) - set(hello.features))}"
+    elif Feature.RESUME.value in message.features and message.secret is None:
+        wrong = "resume without a secret"
+    elif before is not None and (
+        message.state is None or message.format != before.format or sorted(message.features) != sorted(before.features)
+    ):
+        wrong = "something other than before the resume"
+    missing = sorted(f.value for f in required_features(binding) if f.value not in message.features)
+    if missing and not wrong:
+        raise RemoteProtocolError(
+            CloseCode.FEATURE_REQUIRED,
+            f"a {binding.name} transport needs {', '.join(missing)}",
+            details={"features": missing},
+        )
+    if wrong or pcm is None:
+        raise RemoteProtocolError(CloseCode.INVALID_FIELD, f"welcome chose {wrong}, which hello did not offer")
+    return pcm
+
+
+def check_state(state: list[list[Any]], segments: SenderSegments) -> None:
+    """Hold the receiver's state against what was sent and reported (LW-RESUME-10).
+
+    Raises:
+        RemoteProtocolError: ``resume_state``.
+    """
+    for number, received, consumed, _ in state:
+        if not segments.opened(number):
+            raise RemoteProtocolError(CloseCode.RESUME_STATE, f"segment {number} was never opened")
+        segment = segments.get(number)
+        if segment is None or not segment.live:
+            continue
+        if not segment.received <= received <= segment.sent or not segment.consumed <= consumed <= received:
+            raise RemoteProtocolError(
+                CloseCode.RESUME_STATE,
+                f"segment {number} is said to be received to {received} and consumed to {consumed}; sent to "
+                f"{segment.sent}, reported before {segment.received} and {segment.consumed}",
+            )

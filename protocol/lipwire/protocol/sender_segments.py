@@ -1,0 +1,131 @@
+"""The segments of a sender: which is open, which are on the wire, how they end, what credit they use.
+
+Each ends exactly once, and its result is told in the order of ids (LW-STREAM-7), so a segment stays in the table,
+over but not told, until every earlier one has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .errors import CloseCode, LocalProtocolError
+from .events import Cause, StreamEnded
+from .outgoing import OutgoingSegment
+from .states import SegmentInput, SegmentState
+
+
+class SenderSegments:
+    """A table of segments by id; ids grow."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.next = first
+        """The id that the next segment gets."""
+        self.cut_through = first - 1
+        """Every segment up to it is cut or over (LW-AUDIO-2)."""
+        self.writing: OutgoingSegment | None = None
+        """The one that is open for writing."""
+        self.buffered = 0
+        """Samples that wait to be sent, over all of them."""
+        self._table: dict[int, OutgoingSegment] = {}
+
+    def __iter__(self) -> Iterator[OutgoingSegment]:
+        return iter(self._table.values())
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def get(self, number: int) -> OutgoingSegment | None:
+        """The segment of that id; None when it is over."""
+        segment = self._table.get(number)
+        return segment if segment is not None and segment.result is None else None
+
+    def opened(self, number: int) -> bool:
+        """Whether a segment of that id was ever opened."""
+        return self.first <= number < self.next
+
+    def need_opened(self, number: int) -> None:
+        """Raise ``LocalProtocolError`` for an id that was never given out."""
+        if not self.opened(number):
+            raise LocalProtocolError(CloseCode.INVALID_SEGMENT, f"segment {number} was never opened")
+
+    def open(self, metadata: Mapping[str, Any] | None, frame_bytes: int) -> OutgoingSegment:
+        """Open the next one.
+
+        Raises:
+            LocalProtocolError: the one before is still open.
+        """
+        if self.writing is not None:
+            raise LocalProtocolError(
+                CloseCode.OUT_OF_STATE, f"segment {self.writing.number} is still open: end it or interrupt it first"
+            )
+        segment = OutgoingSegment(self.next, metadata, frame_bytes)
+        self._table[self.next] = self.writing = segment
+        self.next += 1
+        return segment
+
+    def write(self, segment: OutgoingSegment, pcm: bytes | memoryview) -> None:
+        """Put samples behind those of the segment that wait."""
+        self.buffered += segment.append(pcm)
+
+    def finish_writing(self, segment: OutgoingSegment) -> None:
+        """All of it has been written."""
+        segment.finished = True
+        if self.writing is segment:
+            self.writing = None
+
+    def cut(self, segment: OutgoingSegment, cause: Cause) -> None:
+        """Cut a live segment: what waits of it and what is kept of it is dropped."""
+        segment.cut_cause = cause
+        segment.change(SegmentInput.CUT)
+        if self.writing is segment:
+            self.writing = None
+        self.buffered -= segment.drop()
+
+    def rewind(self, segment: OutgoingSegment, received: int) -> None:
+        """What was sent of it beyond ``received`` waits to be sent again (LW-RESUME-9)."""
+        self.buffered += segment.sent - received
+        segment.rewind(received)
+
+    def end(self, segment: OutgoingSegment, position: int, *, interrupted: bool, cause: Cause, exact: bool) -> None:
+        """Note how a segment ended; ``settle`` tells it."""
+        if self.writing is segment:
+            self.writing = None
+        self.buffered -= segment.drop()
+        segment.change(SegmentInput.FINISH)
+        segment.result = StreamEnded(
+            segment=segment.number, position=position, interrupted=interrupted, cause=cause, exact=exact
+        )
+
+    def settle(self) -> list[StreamEnded]:
+        """Give the results whose turn has come, and bring the cut-through up to date."""
+        told = []
+        for number, segment in list(self._table.items()):
+            if segment.result is None:
+                break
+            del self._table[number]
+            told.append(segment.result)
+        self.cut_through = next((s.number for s in self if s.live), self.next) - 1
+        return told
+
+    @property
+    def oldest(self) -> OutgoingSegment | None:
+        """The oldest without a result."""
+        return next((s for s in self if s.result is None), None)
+
+    @property
+    def lowest_open(self) -> int:
+        """Every segment below this id is over."""
+        oldest = self.oldest
+        return self.next if oldest is None else oldest.number
+
+    @property
+    def on_wire(self) -> int:
+        """How many are started and not over."""
+        return sum(s.state not in (SegmentState.QUEUED, SegmentState.OVER) for s in self)
+
+    @property
+    def in_flight(self) -> int:
+        """Bytes of live segments that were sent and not reported as received."""
+        return sum((s.sent - s.received) * s.frame_bytes for s in self if s.live)

@@ -5,9 +5,8 @@ Bookkeeping only: nothing here sends, and no timer runs. The rules of the wire a
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from heapq import heappop, heappush
 from typing import Any
 
@@ -18,48 +17,28 @@ from .limits import EARLY_SEGMENTS
 from .reassembly import Reassembly
 from .states import SEGMENT, SegmentInput, SegmentState
 
-_SKIPPED_RANGES = 64
 
-
-class IdRanges:
-    """A set of segment ids, kept as ranges: ascending, apart, both ends included."""
+class CutRanges:
+    """Ranges of segment ids that are cut before they came, both ends included; one within another counts once."""
 
     def __init__(self) -> None:
-        self._firsts: list[int] = []
-        self._lasts: list[int] = []
+        self._ranges: list[tuple[int, int]] = []
 
     def __len__(self) -> int:
-        return len(self._firsts)
+        return len(self._ranges)
 
     def __contains__(self, segment: int) -> bool:
-        at = bisect_right(self._firsts, segment)
-        return at > 0 and segment <= self._lasts[at - 1]
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        return iter(list(zip(self._firsts, self._lasts, strict=True)))
+        return any(first <= segment <= last for first, last in self._ranges)
 
     def add(self, first: int, last: int) -> None:
-        """Add a range; nothing when it is empty."""
-        if first > last:
-            return
-        low = bisect_left(self._lasts, first - 1)
-        high = bisect_right(self._firsts, last + 1)
-        if low < high:
-            first, last = min(first, self._firsts[low]), max(last, self._lasts[high - 1])
-        self._firsts[low:high] = [first]
-        self._lasts[low:high] = [last]
+        """Add a range; nothing when it is empty, or within another."""
+        if first <= last and not any(low <= first and last <= high for low, high in self._ranges):
+            self._ranges = [one for one in self._ranges if not (first <= one[0] and one[1] <= last)]
+            self._ranges.append((first, last))
 
-    def remove(self, first: int, last: int) -> None:
-        """Take a range out."""
-        low = bisect_left(self._lasts, first)
-        high = bisect_right(self._firsts, last)
-        if low >= high:
-            return
-        before, after = self._firsts[low], self._lasts[high - 1]
-        kept = [(before, first - 1)] if before < first else []
-        kept += [(last + 1, after)] if after > last else []
-        self._firsts[low:high] = [one for one, _ in kept]
-        self._lasts[low:high] = [one for _, one in kept]
+    def forget(self, segment: int) -> None:
+        """Forget what is not above this segment."""
+        self._ranges = [one for one in self._ranges if one[1] > segment]
 
 
 class IncomingSegment:
@@ -136,13 +115,12 @@ class Incoming:
         self.highest = 0
         """The highest id that a segment_start has had."""
         self.cut_through = 0
-        self.cuts = IdRanges()
+        self.cuts = CutRanges()
         """What is cut beyond the highest start (LW-INTERRUPT-5)."""
         self.credit = 0
         """How much of the window is in use (LW-CREDIT-3)."""
         self.head: IncomingSegment | None = None
         """The segment that is being handed out."""
-        self._skipped = IdRanges()
         self._queue: deque[IncomingSegment] = deque()
         self._late: deque[tuple[IncomingSegment, Mark | Data]] = deque()
         self._count = 0
@@ -157,28 +135,19 @@ class Incoming:
         """Make sure that a segment that is not being received is cut or over (LW-SEGMENT-8).
 
         Raises:
-            RemoteProtocolError: ``invalid_segment``; it was never started, and is not cut.
+            RemoteProtocolError: ``invalid_segment``; it is neither.
         """
         if self.is_unknown(segment):
             raise RemoteProtocolError(CloseCode.INVALID_SEGMENT, f"{what} of segment {segment}, which was not started")
 
     def is_unknown(self, segment: int) -> bool:
-        """Whether a segment was never started, and is not cut."""
-        if segment > self.highest:
-            return not self.is_cut(segment)
-        return segment in self._skipped
+        """Whether a segment is still to come: above the highest one started, and not cut."""
+        return segment > self.highest and not self.is_cut(segment)
 
     def start(self, segment: int, metadata: Mapping[str, Any], now: float) -> IncomingSegment | None:
         """Begin a segment, with what came early of it; None when it is cut. The caller has checked the id."""
         cut = self.is_cut(segment)
-        # Ids that were left out, and not cut, never come to exist.
-        self._skipped.add(max(self.highest, self.cut_through) + 1, segment - 1)
-        for first, last in self.cuts:
-            self._skipped.remove(first, last)
-        while len(self._skipped) > _SKIPPED_RANGES:
-            first, last = next(iter(self._skipped))
-            self._skipped.remove(first, last)
-        self.cuts.remove(1, segment)
+        self.cuts.forget(segment)
         self.highest = segment
         for skipped in [one for one in self.early if one < segment]:
             self._forget_early(skipped)
@@ -211,7 +180,6 @@ class Incoming:
         """Make segments void, and give those that were being received."""
         for early in [one for one in self.early if first <= one <= last]:
             self._forget_early(early)
-        self._skipped.remove(first, last)
         cut = [segment for segment in self.receiving.values() if first <= segment.id <= last]
         for segment in cut:
             self._remove(segment)

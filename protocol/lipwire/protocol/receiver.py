@@ -322,10 +322,10 @@ class ReceiverConnection(SegmentReceiver):
         cut = known.state is SegmentState.CUT
         if position is not None:
             position = max(_checked_position(known, position), known.played or 0)
-        # LW-STREAM-3, LW-STREAM-4: what was heard to its end was not interrupted.
-        to_end = position is not None and position == known.total
-        unheard = not to_end and (interrupted or known.state is not SegmentState.HANDED_OUT or position is not None)
-        cause = _FAILED if failed else _PLAYED if not unheard else _INTERRUPTED if cut else _FAILED
+        elif known.state is SegmentState.HANDED_OUT and not (interrupted or failed):
+            position = known.total  # LW-STREAM-3: it has ended, and nothing says before its end
+        to_end = position is not None and position == known.total and not failed
+        cause = _PLAYED if to_end else _INTERRUPTED if cut and not failed else _FAILED  # LW-STREAM-4
         if cause == _PLAYED:
             self._reach_marks(known, inf, now)  # LW-MARK-1
         elif position is not None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgpack
 
 from .channels import Binding, Wire
+from .codec import _scan as check_structure
 from .codec import decode
 from .errors import CloseCode, RemoteProtocolError
 from .formats import PcmFormat, parse_format
@@ -24,6 +25,8 @@ _EVERY_FORMAT: Final = tuple(
     for channels in (1, 2)
 )
 """What is named to a peer whose formats are unknown here, when any would do."""
+_BEFORE_GREETING: Final = (CloseCode.MESSAGE_TOO_LARGE, CloseCode.LIMIT_EXCEEDED)
+"""What is said of a first message that is too large or too deep, be it a hello or not (LW-INVARIANT-4)."""
 _WELCOME_HEAD, _STATE_ROW = 512, 40
 """Bytes of a welcome without its state and info, at most; and of one row of the state."""
 
@@ -62,15 +65,22 @@ def read_hello(data: Wire, max_message: int = int(BOUNDS["message"].default)) ->
     Raises:
         RemoteProtocolError: ``not_lipwire`` when it is no hello (LW-INVARIANT-4), else what is wrong with it.
     """
-    versions = None if isinstance(data, str) else _offered_versions(data)
-    if versions is None:
-        raise RemoteProtocolError(CloseCode.NOT_LIPWIRE, "the first message is not a hello" + _version_0_hint(data))
-    if VERSION not in versions:
-        # Before all else: what follows in a hello of a later version is not ours to judge (LW-INVARIANT-3).
-        raise _unsupported_version(versions)
-    message = decode(data, max_message)
+    if isinstance(data, str):
+        raise _not_lipwire(data)
+    max_message = max(max_message, int(BOUNDS["message"].default))  # LW-WIRE-8: the sender can not know more yet
+    versions = _offered_versions(data)
+    try:
+        if versions is not None and VERSION not in versions and len(data) <= max_message:
+            # What follows in a hello of a later version is not ours to judge, its structure apart (LW-INVARIANT-3).
+            check_structure(data)
+            raise _unsupported_version(versions)
+        message = decode(data, max_message)
+    except RemoteProtocolError as error:
+        if error.code in _BEFORE_GREETING or (versions is not None and error.code is not CloseCode.MALFORMED):
+            raise
+        raise _not_lipwire(data) from None
     if not isinstance(message, Hello):
-        raise RemoteProtocolError(CloseCode.NOT_LIPWIRE, "the first message is not a hello")
+        raise _not_lipwire(data)
     return message
 
 
@@ -97,17 +107,17 @@ def _unsupported_version(versions: list[Any]) -> RemoteProtocolError:
     )
 
 
-def _version_0_hint(data: Wire) -> str:
-    """Say so when a first message looks like version 0, which has no hello."""
-    text = data if isinstance(data, str) else None
+def _not_lipwire(data: Wire) -> RemoteProtocolError:
+    """Make the error for a first message that is no hello; it may look like version 0, which has none."""
+    hint = ""
     if data in ("INTERRUPT", b"INTERRUPT"):
-        return ": it looks like the interrupt of version 0"
-    if text is not None:
+        hint = ": it looks like the interrupt of version 0"
+    elif isinstance(data, str):
         known = ("segment_end", "stream_ended")
-        return ": it looks like version 0" if any(word in text[:1_024] for word in known) else ": it is text"
-    if isinstance(data, bytes) and data and not (0x90 <= data[0] < 0xA0 or data[0] in (0xDC, 0xDD)):
-        return ": it looks like raw PCM, as version 0 sends it"
-    return ""
+        hint = ": it looks like version 0" if any(word in data[:1_024] for word in known) else ": it is text"
+    elif data and not (0x90 <= data[0] < 0xA0 or data[0] in (0xDC, 0xDD)):
+        hint = ": it looks like raw PCM, as version 0 sends it"
+    return RemoteProtocolError(CloseCode.NOT_LIPWIRE, "the first message is not a hello" + hint)
 
 
 def choose(hello: Hello, binding: Binding, settings: ReceiverSettings) -> Choice:
@@ -147,12 +157,12 @@ def check_resume(
     """Judge a hello that would resume a session, whose id it names, and give the secret that it proves to hold.
 
     Raises:
-        RemoteProtocolError: it may not (LW-RESUME-4, LW-RESUME-6), or can not go on as before (LW-RESUME-7).
+        RemoteProtocolError: it may not (LW-RESUME-4), or can not go on as before (LW-RESUME-7).
     """
     _check_version(hello)
     refused = CloseCode.RESUME_REFUSED
     if Feature.RESUME not in chosen.features:
-        raise RemoteProtocolError(refused, "the session has no resume")
+        raise RemoteProtocolError(CloseCode.UNKNOWN_SESSION, "there is no such session that can be resumed")
     if hello.resume is None:
         raise RemoteProtocolError(refused, "the session exists, and hello has no credential to resume it")
     held = _held_secret(hello, binding, secrets, room_key)

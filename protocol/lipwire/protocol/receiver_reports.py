@@ -19,6 +19,8 @@ from .receiver_repair import NackSchedule
 from .registry import Role
 from .states import SegmentState, SessionState
 
+_SILENT = (SegmentState.CUT, SegmentState.OVER)
+
 
 @dataclass(slots=True, kw_only=True)
 class ReceiverCounters:
@@ -122,10 +124,20 @@ class Reporting(Connection):
         counters.live_segments = len(incoming.live)
         counters.credit_used = incoming.credit
         counters.window = incoming.window
-        counters.held_samples = sum(one.audio.held for one in incoming.receiving.values()) + sum(
-            one.held for one in incoming.early.values()
-        )
+        counters.held_samples = self.held
         return counters
+
+    @property
+    def format(self) -> PcmFormat:
+        """The format of the session."""
+        return self._incoming.format
+
+    @property
+    def held(self) -> int:
+        """How many samples per channel wait for the consumer, those behind a gap or ahead of their start too."""
+        incoming = self._incoming
+        started = sum(segment.audio.held for segment in incoming.receiving.values())
+        return started + sum(early.held for early in incoming.early.values())
 
     # -- reports -------------------------------------------------------------------------------------------
 
@@ -162,7 +174,7 @@ class Reporting(Connection):
         self._received_since = self._consumed_since = 0
         for segment in dirty:
             segment.dirty = False
-            if segment.state is not SegmentState.OVER:
+            if segment.state not in _SILENT:
                 self._send_progress(segment, now)
 
     def _repeat(self, now: float) -> None:
@@ -183,7 +195,7 @@ class Reporting(Connection):
                 audio.consumed,
                 segment.played,
                 microseconds(now),
-                microseconds(now - segment.grew_at),
+                microseconds(now - segment.grew_at) if audio.received else 0,
             ),
             now,
         )

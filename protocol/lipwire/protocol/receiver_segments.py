@@ -15,6 +15,7 @@ from .limits import DATA, EARLY_CUTS, MARKS, MAX_SEGMENT, REPEAT, Limits
 from .messages import AudioMessage
 from .reassembly import Reassembly
 from .receiver_reports import Reporting
+from .registry import Feature
 from .states import SegmentInput, SegmentState, SessionState
 
 _INTERRUPTED = 1
@@ -76,7 +77,8 @@ class SegmentReceiver(Reporting):
         counters.bytes += size
         if cut_through > incoming.cut_through:
             incoming.cut_through = cut_through
-            self._cut(1, cut_through, now)  # LW-AUDIO-3, and before the credit is counted (LW-CREDIT-3)
+            # LW-AUDIO-3, and before the credit is counted (LW-CREDIT-3).
+            self._end_unheard(self._cut(1, cut_through, now), now)
             if self.closed:
                 return
         segment = incoming.receiving.get(number)
@@ -169,20 +171,20 @@ class SegmentReceiver(Reporting):
             raise RemoteProtocolError(
                 CloseCode.INVALID_SEGMENT, f"segment {number} is started after segment {incoming.highest}"
             )
-        if not incoming.is_cut(number):
-            for other in reversed(incoming.receiving.values()):
-                if other.state is SegmentState.STARTED:  # LW-SEGMENT-3
-                    raise RemoteProtocolError(
-                        CloseCode.OUT_OF_STATE, f"segment {number} is started while segment {other.id} is not ended"
-                    )
-                break  # only the newest can be
-            if len(incoming.live) >= self._most_segments:  # LW-SEGMENT-4
+        for other in reversed(incoming.receiving.values()):
+            if other.state is SegmentState.STARTED:  # LW-SEGMENT-3
                 raise RemoteProtocolError(
-                    CloseCode.LIMIT_EXCEEDED, f"segment {number} is one more than {self._most_segments} live ones"
+                    CloseCode.OUT_OF_STATE, f"segment {number} is started while segment {other.id} is not ended"
                 )
+            break  # only the newest can be
+        if len(incoming.live) >= self._most_segments and not incoming.is_cut(number):  # LW-SEGMENT-4
+            raise RemoteProtocolError(
+                CloseCode.LIMIT_EXCEEDED, f"segment {number} is one more than {self._most_segments} live ones"
+            )
         segment = incoming.start(number, message.metadata or {}, now)
-        if segment is None:
-            return  # LW-INTERRUPT-5
+        if segment is None:  # LW-INTERRUPT-5
+            self._send(m.StreamEnded(number, 0, True, _INTERRUPTED), now)
+            return
         self._counters.segments += 1
         if self._repeat_at == inf and not self.binding.control_reliable:
             self._repeat_at = now + REPEAT
@@ -205,7 +207,7 @@ class SegmentReceiver(Reporting):
             return
         if total < audio.known:  # LW-SEGMENT-7
             raise self._bad_position(segment, f"is ended at {total}, and {audio.known} samples were sent")
-        if not incoming.repair and total > audio.received:  # LW-AUDIO-8
+        if total > audio.received and not incoming.repair and Feature.RESUME not in self.features:  # LW-AUDIO-8
             raise self._bad_position(segment, f"is ended at {total}, and {audio.received} samples have come")
         self._learn_sent(segment, total, now)
         segment.total = audio.bound = total
@@ -216,8 +218,11 @@ class SegmentReceiver(Reporting):
     def _on_sent(self, message: m.Sent, now: float) -> None:
         segment = self._incoming.receiving.get(message.segment)
         if segment is None:
-            return  # not numbered: it can be ahead of segment_start, or behind a cut
-        if message.position > segment.audio.bound:
+            # It is not numbered: where control may lose messages, segment_start can come behind it.
+            if self.binding.control_reliable:
+                self._incoming.gone(message.segment, "sent")  # LW-SEGMENT-8
+            return
+        if message.position > segment.audio.bound:  # LW-AUDIO-10, LW-AUDIO-11
             raise self._bad_position(segment, f"was sent up to {message.position}, beyond its end")
         self._learn_sent(segment, message.position, now)
 
@@ -229,7 +234,8 @@ class SegmentReceiver(Reporting):
         if position - audio.consumed > self._incoming.window:  # LW-CREDIT-1
             raise self._window_exceeded(segment.id)
         if position > audio.known:
-            self._nacks.found(segment, audio.known, position, now, self.liveness.round_trip)
+            if self._incoming.repair:
+                self._nacks.found(segment, audio.known, position, now, self.liveness.round_trip)
             audio.know(position)
             self._watch_hunger(now)
 
@@ -247,19 +253,19 @@ class SegmentReceiver(Reporting):
         incoming.cuts.add(max(first, incoming.highest + 1), last)
         if len(incoming.cuts) > EARLY_CUTS:  # LW-INTERRUPT-5
             raise RemoteProtocolError(CloseCode.LIMIT_EXCEEDED, f"more than {EARLY_CUTS} ranges of segments to come")
-        self._cut(first, last, now)
-        if self.closed:
-            return
+        unheard = self._cut(first, last, now)
         live = [[one.id, one.audio.consumed] for one in incoming.live.values() if first <= one.id <= last]
         self._send(m.Cut(first, last, live), now)  # LW-INTERRUPT-4
+        self._end_unheard(unheard, now)
 
-    def _cut(self, first: int, last: int, now: float) -> None:
-        """Cut what is live in a range of ids: drop it, tell the consumer, report what it never saw."""
+    def _cut(self, first: int, last: int, now: float) -> list[IncomingSegment]:
+        """Cut what is live in a range of ids: drop it, and tell the consumer. Gives what the consumer never saw."""
         cut = self._incoming.cut(first, last)
         if not cut:
-            return
+            return cut
         self._counters.interrupts += 1
         told = [segment for segment in cut if segment.with_consumer]
+        unheard = [segment for segment in cut if not segment.with_consumer]
         for segment in cut:
             segment.change(SegmentInput.CUT)
             segment.marks.clear()  # LW-MARK-2
@@ -269,13 +275,18 @@ class SegmentReceiver(Reporting):
             )
             self._interrupted.append(interrupted)
             self._events.append(ConsumerReset(interrupted=interrupted))
-            if self.limits.cooldown and any(interrupted.consumed):  # LW-COOLDOWN-1
-                self._resetting |= set(interrupted.segments)
+            heard = {segment.id for segment in told if segment.audio.consumed}
+            if heard and self.limits.cooldown:  # LW-COOLDOWN-1
+                self._resetting |= heard
                 self._cooldown_until = now + self.limits.cooldown
         self._update()
         self._watch_hunger(now)
-        for segment in cut:
-            if segment not in told and not self.closed:  # LW-INTERRUPT-7
+        return unheard
+
+    def _end_unheard(self, segments: list[IncomingSegment], now: float) -> None:
+        """Report what was cut before anything of it was handed out (LW-INTERRUPT-7)."""
+        for segment in segments:
+            if not self.closed:
                 self._finish_segment(segment, 0, interrupted=True, cause=_INTERRUPTED, now=now)
 
     # -- pause, marks, data --------------------------------------------------------------------------------
@@ -296,7 +307,7 @@ class SegmentReceiver(Reporting):
 
     def _on_mark(self, message: m.Mark, now: float) -> None:
         number, position, name = message
-        segment = self._timed_segment(number, position, "mark")
+        segment = self._timed_segment(number, "mark")
         if segment is None:
             return
         if max(len(segment.marks), segment.marks_waiting) >= MARKS:  # LW-MARK-3
@@ -310,7 +321,7 @@ class SegmentReceiver(Reporting):
 
     def _on_data(self, message: m.Data, now: float) -> None:  # noqa: ARG002
         number, position, content = message
-        segment = self._timed_segment(number, position, "data")
+        segment = self._timed_segment(number, "data")
         if segment is None:
             return
         if segment.data_waiting >= DATA:  # LW-DATA-2
@@ -318,12 +329,10 @@ class SegmentReceiver(Reporting):
         self._incoming.add_timed(segment, Data(number, position, content))
         self._update()
 
-    def _timed_segment(self, number: int, position: int, what: str) -> IncomingSegment | None:
+    def _timed_segment(self, number: int, what: str) -> IncomingSegment | None:
         segment = self._incoming.receiving.get(number)
         if segment is None:
             self._incoming.gone(number, what)  # LW-SEGMENT-8
-        elif position > MAX_SEGMENT:  # LW-AUDIO-11
-            raise self._bad_position(segment, f"has a {what} at {position}")
         return segment
 
     # -- for the other half --------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""The ``lipwire`` command: a demo to see, and tools to look at what goes over the wire."""

@@ -1,0 +1,168 @@
+"""The demo on the terminal: how far each segment has got while it runs, and the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from .demo_run import DemoRun, SegmentRun
+
+BAR = 40
+_WIDTH = 150
+"""Of what is not a terminal."""
+
+
+class Display:
+    """Shows a demo; ``live``: while it runs, too."""
+
+    def __init__(self, demo: DemoRun, transport: str, *, live: bool) -> None:
+        self._demo = demo
+        self._transport = transport
+        self.console = Console(highlight=False)
+        if not self.console.is_terminal:
+            self.console = Console(highlight=False, width=_WIDTH)
+        self._live = Live(console=self.console, get_renderable=self._picture, transient=True) if live else None
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def update(self) -> None:
+        """Something has changed. The picture is drawn anew by time, not by change."""
+
+    # -- while it runs -------------------------------------------------------------------------------------
+
+    def _picture(self) -> Group:
+        demo = self._demo
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for segment in demo.segments.values():
+            table.add_row(
+                str(segment.number),
+                self._bar(segment),
+                f"{demo.format.seconds(segment.heard):5.2f} of {demo.format.seconds(segment.total):5.2f} s",
+                self._state(segment),
+                Text(segment.piece.text, overflow="ellipsis", no_wrap=True, style="dim"),
+            )
+        legend = Text.assemble(("━", "green"), " heard   ", ("━", "blue"), " sent   ", ("━", "bright_black"), " to come")
+        head = Text.assemble((f"{self._transport}: {demo.status}   ", "bold"), legend)
+        return Group(head, table, *(Text(note, style="yellow") for note in demo.notes))
+
+    @staticmethod
+    def _bar(segment: SegmentRun) -> Text:
+        total = max(segment.total, 1)
+        heard = min(segment.heard * BAR // total, BAR)
+        sent = max(min(segment.sent * BAR // total, BAR) - heard, 0)
+        rest = BAR - heard - sent
+        cut = segment.interrupt_sent
+        return Text.assemble(
+            ("━" * heard, "green"),
+            ("╳" if cut and rest + sent else "", "bold red"),
+            ("━" * (sent - (1 if cut and sent else 0)), "red dim" if cut else "blue"),
+            ("━" * (rest - (1 if cut and not sent and rest else 0)), "bright_black"),
+        )
+
+    @staticmethod
+    def _state(segment: SegmentRun) -> Text:
+        if segment.ended is not None:
+            cause = segment.ended["cause"]
+            return Text({"played": "heard", "interrupted": "interrupted"}.get(cause, cause), "red" if cause != "played" else "green")
+        if segment.interrupt_sent:
+            return Text("interrupting", "red")
+        return Text("playing", "green") if segment.heard else Text("sending" if segment.sent else "", "blue")
+
+    # -- at the end ----------------------------------------------------------------------------------------
+
+    def result(self, out: Path, trace: Path | None) -> None:
+        """Print the table of the segments and the verdict."""
+        demo, console = self._demo, self.console
+        console.print(self._table())
+        console.print(self._statistics())
+        for note in demo.notes:
+            console.print(Text(note, style="yellow"))
+        console.print()
+        if demo.bit_exact:
+            samples = sum(segment.ended["position"] for segment in demo.segments.values() if segment.ended)
+            console.print(
+                Text(
+                    f"Bit-exact: all {samples:,} samples heard are the samples sent, "
+                    "and the agent knows of each segment up to which sample.",
+                    style="bold green",
+                )
+            )
+        else:
+            console.print(Text("NOT bit-exact: what was heard is not what was sent.", style="bold red"))
+        for problem in demo.all_problems:
+            console.print(Text(f"  {problem}", style="red"))
+        console.print(Text(f"Sent and heard as WAV files: {out}", style="dim"))
+        if trace is not None:
+            console.print(Text(f"Look at the trace: lipwire trace view {trace}", style="dim"))
+
+    def _table(self) -> Table:
+        seconds = self._demo.format.seconds
+        table = Table(title=f"over {self._transport}", title_justify="left", title_style="bold")
+        table.add_column("#", justify="right")
+        table.add_column("text", max_width=36, no_wrap=True, overflow="ellipsis")
+        for name in ("length", "sent", "heard"):
+            table.add_column(name, justify="right")
+        table.add_column("ended")
+        for name in ("first sample\nafter", "interrupt\ntook", "sent\nagain", "concealed"):
+            table.add_column(name, justify="right")
+        table.add_column("as sent")
+        for segment in self._demo.segments.values():
+            ended = segment.ended
+            table.add_row(
+                str(segment.number),
+                segment.piece.text,
+                f"{seconds(segment.total):.3f} s",
+                f"{seconds(segment.sent):.3f} s",
+                "?" if ended is None else f"{seconds(ended['position']):.3f} s",
+                self._end_of(segment),
+                _milliseconds(segment.first_sample_delay),
+                _milliseconds(segment.interrupt_latency),
+                "" if ended is None or not ended["sent_again"] else f"{1000 * seconds(ended['sent_again']):.0f} ms",
+                "" if not segment.concealed else f"{1000 * seconds(segment.concealed):.0f} ms",
+                Text("yes", "green") if segment.bit_exact else Text("NO", "bold red"),
+            )
+        return table
+
+    @staticmethod
+    def _end_of(segment: SegmentRun) -> Text:
+        if segment.ended is None:
+            return Text("no end", "bold red")
+        if segment.ended["interrupted"]:
+            return Text(segment.ended["cause"], "yellow")
+        return Text(segment.ended["cause"], "green" if segment.ended["cause"] == "played" else "red")
+
+    def _statistics(self) -> Text:
+        sender, receiver = self._demo.statistics.get("sender"), self._demo.statistics.get("receiver")
+        link = self._demo.statistics.get("link")
+        parts = []
+        if sender:
+            parts.append(f"round trip {1000 * sender['round_trip']:.1f} ms, {sender['sent_chunks']} chunks sent")
+        if receiver:
+            parts.append(
+                f"{receiver['repaired']:.2f} s repaired, {receiver['concealed']:.2f} s concealed, "
+                f"{receiver['late_chunks']} chunks came too late"
+            )
+        if link:
+            parts.append(
+                f"the network lost {link['lost'] + link['dropped'] + link['cut']} of {link['pushed']} messages of the agent"
+            )
+        return Text("; ".join(parts), style="dim")
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{1000 * seconds:.1f} ms"

@@ -159,7 +159,7 @@ def test_reserved_types():
     assert f"unknown type from {IGNORABLE.start} to {IGNORABLE.stop - 1}" in TEXT
 
 
-def _number(cell: str, rate: int = 1) -> float | None:
+def _number(cell: str) -> float | None:
     match = re.match(r"([\d,.]+) ?(ms|s|bytes)?", cell)
     if match is None:
         return None

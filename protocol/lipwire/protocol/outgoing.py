@@ -35,6 +35,8 @@ class OutgoingSegment:
         self.state = SegmentState.QUEUED
         self.written = 0
         self.sent = 0
+        self.reached = 0
+        """The highest position that was ever sent: ahead of ``sent`` while what was sent before a resume goes again."""
         self.received = 0
         self.consumed = 0
         self.played: int | None = None
@@ -99,6 +101,7 @@ class OutgoingSegment:
                 piece = b"".join(parts)
         start = self.sent
         self.sent = start + len(piece) // self.frame_bytes
+        self.reached = max(self.reached, self.sent)
         chunk = Chunk(start, self.sent, piece, now)
         self._kept.append(chunk)
         return chunk
@@ -113,6 +116,18 @@ class OutgoingSegment:
             once = once and last.again_at is None
         self.received = received
         return last if once else None
+
+    def skip(self, received: int) -> None:
+        """Leave out of what waits to be sent again what turns out to have arrived before."""
+        left = (received - self.sent) * self.frame_bytes
+        while left > 0:
+            piece = self._pending[0]
+            if len(piece) <= left:
+                self._pending.popleft()
+            else:
+                self._pending[0] = memoryview(piece)[left:]
+            left -= len(piece)
+        self.sent = received
 
     def kept_in(self, first: int, end: int) -> list[Chunk]:
         """The chunks that are kept and touch ``[first, end)``."""

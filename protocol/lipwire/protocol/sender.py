@@ -590,17 +590,17 @@ class SenderConnection(Connection):
         if segment is None or segment.state is SegmentState.CUT:
             return
         received, consumed, played = message.received, message.consumed, message.played
-        if received > segment.sent or consumed > received or (played is not None and played > consumed):
+        if received > segment.reached or consumed > received or (played is not None and played > consumed):
             raise RemoteProtocolError(
                 CloseCode.INVALID_POSITION,
                 f"segment {segment.number} is said to be received to {received}, consumed to {consumed}, played to "
-                f"{played}; sent to {segment.sent}",
+                f"{played}; sent to {segment.reached}",
             )
         moved = False
         if received > segment.received:
             moved = True
             acknowledged = (received - segment.received) * segment.frame_bytes
-            last = segment.release(received)
+            last = self._segments.release(segment, received)
             if last is not None and last.end == received:
                 round_trip = max(now - last.sent_at - message.delay / 1_000_000, 1e-6)
                 self._flight.sample(round_trip, acknowledged, self._limited, now)
@@ -632,10 +632,10 @@ class SenderConnection(Connection):
         segment = self._known(message.segment)
         if segment is None:
             return  # the first result stands (LW-STREAM-5)
-        if message.position is not None and message.position > segment.sent:
+        if message.position is not None and message.position > segment.reached:
             raise RemoteProtocolError(
                 CloseCode.INVALID_POSITION,
-                f"segment {segment.number} is said to be heard to {message.position}; sent to {segment.sent}",
+                f"segment {segment.number} is said to be heard to {message.position}; sent to {segment.reached}",
             )
         cause = _WIRE_CAUSES.get(message.cause, Cause.FAILED)
         if cause is Cause.INTERRUPTED and segment.cut_cause is not None:
@@ -666,7 +666,7 @@ class SenderConnection(Connection):
             return
         patience = max(NACK_DELAY, self.round_trip / 2)
         for first, end in message.missing:
-            if end > segment.sent or first >= end:
+            if end > segment.reached or first >= end:
                 raise RemoteProtocolError(
                     CloseCode.INVALID_POSITION, f"samples {first} to {end} of segment {segment.number} were never sent"
                 )

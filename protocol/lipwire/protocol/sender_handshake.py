@@ -91,9 +91,9 @@ def check_state(state: list[list[Any]], segments: SenderSegments) -> None:
         segment = segments.get(number)
         if segment is None or not segment.live:
             continue
-        if not segment.received <= received <= segment.sent or not segment.consumed <= consumed <= received:
+        if not segment.received <= received <= segment.reached or not segment.consumed <= consumed <= received:
             raise RemoteProtocolError(
                 CloseCode.RESUME_STATE,
                 f"segment {number} is said to be received to {received} and consumed to {consumed}; sent to "
-                f"{segment.sent}, reported before {segment.received} and {segment.consumed}",
+                f"{segment.reached}, reported before {segment.received} and {segment.consumed}",
             )

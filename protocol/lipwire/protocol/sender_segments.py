@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import CloseCode, LocalProtocolError
 from .events import Cause, StreamEnded
-from .outgoing import OutgoingSegment
+from .outgoing import Chunk, OutgoingSegment
 from .states import SegmentInput, SegmentState
 
 
@@ -83,8 +83,21 @@ class SenderSegments:
             self.writing = None
         self.buffered -= segment.drop()
 
+    def release(self, segment: OutgoingSegment, received: int) -> Chunk | None:
+        """Let go of what was received, as :meth:`OutgoingSegment.release`.
+
+        After a resume it may be ahead of what was sent again: the receiver held what had come beyond a gap.
+        """
+        if received > segment.sent:
+            self.buffered -= received - segment.sent
+            segment.skip(received)
+        return segment.release(received)
+
     def rewind(self, segment: OutgoingSegment, received: int) -> None:
         """What was sent of it beyond ``received`` waits to be sent again (LW-RESUME-9)."""
+        if received > segment.sent:
+            self.release(segment, received)
+            return
         self.buffered += segment.sent - received
         segment.rewind(received)
 

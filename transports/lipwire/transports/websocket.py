@@ -54,7 +54,8 @@ if TYPE_CHECKING:
     from lipwire.protocol.channels import Wire
     from lipwire.transports.base import Connector, Received
 
-MAX_MESSAGE = 65_536
+MAX_MESSAGE = 2 * 1024 * 1024
+"""Above the cap of the ``message`` limit, so that the protocol refuses what is too large (SPEC LW-WEBSOCKET-3)."""
 MAX_BUFFERED = 16 * 1024 * 1024
 CLOSE_TIMEOUT = 5.0
 READ_AHEAD = (256, 64)

@@ -133,6 +133,11 @@ class Reporting(Connection):
         return self._incoming.format
 
     @property
+    def flowing(self) -> bool:
+        """Whether nothing keeps samples back or overtakes them: no pause, cooldown, interrupt or close."""
+        return self._direct
+
+    @property
     def held(self) -> int:
         """How many samples per channel wait for the consumer, those behind a gap or ahead of their start too."""
         incoming = self._incoming

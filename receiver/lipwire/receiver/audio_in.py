@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import anyio
 
@@ -21,7 +21,7 @@ from lipwire.protocol.events import (
     TransportDropped,
 )
 from lipwire.protocol.formats import PcmFormat
-from lipwire.protocol.items import Interrupted, Item
+from lipwire.protocol.items import Audio, Interrupted, Item, Paused, SegmentEnd, Unpaused
 from lipwire.protocol.receiver import ReceiverConnection, ReceiverCounters
 from lipwire.protocol.registry import Feature
 from lipwire.protocol.states import SessionState
@@ -32,6 +32,7 @@ from .blocking import BlockingAudioIn
 from .reframe import Reframer
 
 _logger = logging.getLogger("lipwire.receiver")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,8 @@ class AudioIn:
 
     ``async for`` yields, in order, ``SegmentStart``, ``Audio``, ``SegmentEnd`` and, as they come, ``Interrupted``,
     ``Mark``, ``Data``, ``Paused``, ``Unpaused``. It ends when the agent closes in an orderly way, and raises a
-    ``SessionError`` when the session broke. Cancelling a wait for the next item loses none.
+    ``SessionError`` when the session broke. Cancelling a wait for the next item loses none. Hooks are called in the
+    event loop and must not wait; what one raises is logged.
 
     Made by an :class:`Acceptor`, which also gives it a new transport when the agent resumes.
     """
@@ -86,6 +88,11 @@ class AudioIn:
         self._format = PcmFormat()
         self._frame_ms = frame_ms
         self._reframer: Reframer | None = None
+        self._given: dict[int, int] = {}
+        """With a reframer: up to where each segment was handed out; until it is reported as over."""
+        self._totals: dict[int, int] = {}
+        """Of the segments whose end was handed out; until they are reported as over."""
+        self._corrected: dict[Interrupted, Interrupted] = {}
         self._waiting: anyio.Event | None = None
         self._over = anyio.Event()
         self._reset_hooks: list[Callable[[Interrupted], None]] = []
@@ -163,18 +170,35 @@ class AudioIn:
                 self._waiting = None
 
     def _take(self) -> Item | None:
-        reframer = self._reframer
-        if reframer is None:
-            item = self._core.read(self._now())
-            self._shell.flush()
-            return item
-        while (item := reframer.next()) is None:
-            news = self._core.read(self._now())
-            self._shell.flush()
-            if news is None:
-                return None
-            reframer.put(news)
+        item = self._take_whole() if self._reframer is None else self._take_frame(self._reframer)
+        if type(item) is SegmentEnd:
+            self._totals[item.segment] = item.total
         return item
+
+    def _take_whole(self) -> Item | None:
+        item = self._core.read(self._now())
+        self._shell.flush()
+        return item
+
+    def _take_frame(self, reframer: Reframer) -> Item | None:
+        core = self._core
+        while True:
+            # What was read ahead waits as long as the core holds samples back.
+            item = reframer.next() if core.flowing else None
+            if item is None:
+                item = self._take_whole()
+                if item is None:
+                    if core.flowing and reframer.ready:
+                        continue
+                    return None
+                if isinstance(item, Interrupted):
+                    return self._corrected.pop(item, item)
+                if not isinstance(item, (Paused, Unpaused)):
+                    reframer.put(item)
+                    continue
+            if isinstance(item, Audio):
+                self._given[item.segment] = item.end
+            return item
 
     # -- what the renderer reports -------------------------------------------------------------------------
 
@@ -204,7 +228,10 @@ class AudioIn:
         interrupted: bool = False,
         failed: bool = False,
     ) -> None:
-        """Playback of the segment has ended, or was given up; ``position`` is how far it was heard, None: unknown.
+        """Playback of the segment has ended, or was given up; ``position`` is how far it was heard.
+
+        Without a position: to its end, if the ``SegmentEnd`` was taken and it was neither ``interrupted`` nor
+        ``failed``; else how far is not known.
 
         With several segments, as ``Interrupted.segments`` gives them, the position is of the first, which was being
         played, and those behind it count as not heard. Also says, after an interrupt, that the renderer has reset, so
@@ -214,10 +241,16 @@ class AudioIn:
             LocalProtocolError: there was no such segment, or so much of it was never handed out.
         """
         now = self._now()
-        for index, number in enumerate([segment] if isinstance(segment, int) else segment):
-            heard = position if index == 0 else 0
-            self._core.stream_ended(number, now, position=heard, interrupted=interrupted, failed=failed)
-        self._shell.flush()
+        try:
+            for index, number in enumerate([segment] if isinstance(segment, int) else segment):
+                heard = position if index == 0 else 0
+                if heard is None and not (interrupted or failed):
+                    heard = self._totals.get(number)
+                self._core.stream_ended(number, now, position=heard, interrupted=interrupted, failed=failed)
+                self._totals.pop(number, None)
+                self._given.pop(number, None)
+        finally:
+            self._shell.flush()
 
     def notify_reset(self) -> None:
         """The renderer has reset after an interrupt: the cooldown may end (SPEC LW-COOLDOWN-1)."""
@@ -284,22 +317,21 @@ class AudioIn:
         return session_error(self._core.closed)
 
     def _wake(self) -> None:
-        if self._waiting is not None and (self._core.closed or self._core.readable(self._now())):
+        if self._waiting is not None and (self._core.closed or self._core.readable(self._now()) or self._frames_ready):
             self._waiting.set()
+
+    @property
+    def _frames_ready(self) -> bool:
+        return self._reframer is not None and self._reframer.ready and self._core.flowing
 
     def _on_event(self, event: Event) -> None:
         match event:
             case ConsumerReset():
-                if self._reframer is not None:
-                    self._reframer.cut(event.interrupted.segments)
-                for reset_hook in self._reset_hooks:
-                    reset_hook(event.interrupted)
+                self._call(self._reset_hooks, self._on_reset(event.interrupted))
             case PauseChanged():
-                for pause_hook in self._pause_hooks:
-                    pause_hook(event.paused)
+                self._call(self._pause_hooks, event.paused)
             case CustomReceived():
-                for custom_hook in self._custom_hooks:
-                    custom_hook(event.content)
+                self._call(self._custom_hooks, event.content)
             case SessionOpened():
                 self.info, self._format = event.info, event.format
                 if self._frame_ms is not None and self._reframer is None:
@@ -313,3 +345,20 @@ class AudioIn:
                 self._over.set()
             case _:
                 pass
+
+    def _on_reset(self, interrupted: Interrupted) -> Interrupted:
+        """Segments were cut: drop what the reframer has of them, and count that as not handed out."""
+        if self._reframer is None:
+            return interrupted
+        self._reframer.cut(interrupted.segments)
+        ends = zip(interrupted.segments, interrupted.consumed, strict=True)
+        given = tuple(min(self._given.get(number, 0), consumed) for number, consumed in ends)
+        self._corrected[interrupted] = interrupted._replace(consumed=given)
+        return self._corrected[interrupted]
+
+    def _call(self, hooks: list[Callable[[T], None]], value: T) -> None:
+        for hook in hooks:
+            try:
+                hook(value)
+            except Exception:
+                _logger.exception("a hook failed")

@@ -21,6 +21,11 @@ class Reframer:
         self._rest_of: Audio | None = None
         self._ready: deque[Item] = deque()
 
+    @property
+    def ready(self) -> bool:
+        """Whether ``next`` has an item."""
+        return bool(self._ready)
+
     def next(self) -> Item | None:
         """Take the next item that is ready."""
         return self._ready.popleft() if self._ready else None

@@ -34,13 +34,13 @@ from lipwire.protocol.events import (
     TransportDropped,
 )
 from lipwire.protocol.formats import PcmFormat
-from lipwire.protocol.limits import MAX_INT, Limits
+from lipwire.protocol.limits import Limits
 from lipwire.protocol.registry import Feature
 from lipwire.protocol.sender import SenderConnection
 from lipwire.protocol.sender_handshake import SenderSettings
 from lipwire.protocol.states import SessionState
 from lipwire.protocol.trace import TraceHook
-from lipwire.transports.base import Connector, ConnectRefused, Transport, TransportError
+from lipwire.transports.base import Connector, ConnectRefused, MissingExtra, Transport, TransportError
 from lipwire.transports.shell import Shell
 
 from .pcm import PcmReader
@@ -49,7 +49,8 @@ from .segment import Segment
 
 _logger = logging.getLogger("lipwire.sender")
 _BREATHE_EVERY = 16
-_NEW_SESSION = (CloseCode.PEER_GONE, CloseCode.UNKNOWN_SESSION, CloseCode.RESUME_STATE, CloseCode.GOING_AWAY)
+_NEW_SESSION = (CloseCode.PEER_GONE, CloseCode.UNKNOWN_SESSION, CloseCode.RESUME_STATE)
+"""After these a new session may do; after others only when the peer says when to come again (LW-CLOSE-7)."""
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 2.0
 
 
@@ -71,7 +72,7 @@ class AudioOut:
         limits: see SPEC §17; of these a sender uses ``message``, ``handshake`` and ``grace``.
         features: to offer; what the avatar takes of them is in ``features`` once the session is open.
         info: free facts for the avatar.
-        on_event: called with each event of the session, in the event loop; must not wait.
+        on_event: called with each event of the session, in the event loop; must not wait. What it raises is logged.
         trace: called with each message and event (decoded, secrets left out); see ``JsonLinesTrace``.
         wait_connected: whether entering waits.
 
@@ -165,7 +166,8 @@ class AudioOut:
     async def drain(self) -> None:
         """Wait until every segment that was opened has ended; each does in bounded time. Cancelling is harmless."""
         while self._segments:
-            self._idle = anyio.Event()
+            if self._idle.is_set():
+                self._idle = anyio.Event()
             await self._idle.wait()
 
     async def aclose(self) -> None:
@@ -219,14 +221,14 @@ class AudioOut:
             return 0.0
         confirmed = anyio.Event()
         self._interrupts.append((last, confirmed))
-        self._after()
+        self._shell.flush()
         await confirmed.wait()
         return self._now() - began
 
     def interrupt_nowait(self) -> bool:
         """Send the interrupt and do not wait for its confirmation. False: there was nothing to cut."""
         cut = self._shell.connection.interrupt(self._now())
-        self._after()
+        self._shell.flush()
         return cut is not None
 
     def pause(self) -> None:
@@ -308,7 +310,8 @@ class AudioOut:
         while self._is_live(number):
             if self._room():
                 return True
-            self._room_changed = anyio.Event()
+            if self._room_changed.is_set():
+                self._room_changed = anyio.Event()
             await self._room_changed.wait()
         return False
 
@@ -331,7 +334,7 @@ class AudioOut:
         if number not in self._segments:
             return False
         cut = self._shell.connection.interrupt(self._now(), number, cause)
-        self._after()
+        self._shell.flush()
         return cut is not None
 
     # -- within --------------------------------------------------------------------------------------------
@@ -347,11 +350,17 @@ class AudioOut:
             first_segment=first_segment,
         )
         connection = SenderConnection(settings, secrets.token_bytes(16), self._now())
-        return Shell(connection, self._on_event, logger=_logger, trace=self._trace, clock=self._now)
+        return Shell(
+            connection,
+            self._on_event,
+            logger=_logger,
+            trace=self._trace,
+            clock=self._now,
+            on_flush=self._wake_writers,
+        )
 
-    def _after(self) -> None:
-        """After what may have made room: flush, and wake who waits for it."""
-        self._shell.flush()
+    def _wake_writers(self) -> None:
+        """Audio was sent or cut, perhaps: wake who waits for room."""
         self._room_changed.set()
 
     def _error(self) -> SessionError:
@@ -362,49 +371,71 @@ class AudioOut:
         return session_error(close, opened=self._sessions > 0)
 
     async def _keep_connected(self) -> None:
-        """Connect, serve, and connect again, until the session is over for good."""
-        while self._close is None:
-            shell, self._session_over = self._shell, anyio.Event()
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(shell.run_timer)
-                tasks.start_soon(self._connect_in_turn, shell)
-                await self._session_over.wait()
-                tasks.cancel_scope.cancel()
-        self._over.set()
+        """Connect, serve, and connect again, until the session is over for good.
+
+        Shielded, for it ends as soon as the session does, and whoever leaves ``async with``, by a cancellation too,
+        closes the session first: so the peer is told, and every transport is closed.
+        """
+        try:
+            with anyio.CancelScope(shield=True):
+                while self._close is None:
+                    shell, self._session_over = self._shell, anyio.Event()
+                    async with anyio.create_task_group() as tasks:
+                        tasks.start_soon(shell.run_timer)
+                        tasks.start_soon(self._connect_in_turn, shell)
+                        await self._session_over.wait()
+                        tasks.cancel_scope.cancel()
+        finally:
+            self._over.set()
 
     async def _connect_in_turn(self, shell: Shell[SenderConnection]) -> None:
         """One session's transports, one after the other, with a growing pause between failures."""
         delay = _BACKOFF_FIRST
+        if self._retry_after is not None:  # as the peer asked when it closed the session before
+            await anyio.sleep(self._retry_after)
         while shell.connection.state is not SessionState.CLOSED:
             self._retry_after = None
             try:
                 transport = await self._connector()
-            except ConnectRefused as error:
-                self._give_up(shell, str(error))
+            except (ConnectRefused, MissingExtra, _Exhausted) as error:
+                self._give_up(shell, error)
                 return
-            except TransportError as error:
-                self._last_transport_error = str(error)
-                _logger.info("connecting failed: %s", escaped(str(error)))
+            except (TransportError, OSError) as error:
+                self._last_transport_error = str(error) or repr(error)
+                _logger.info("connecting failed: %s", escaped(self._last_transport_error))
+            except Exception as error:
+                _logger.exception("the connector failed")
+                self._give_up(shell, error)
+                return
             else:
-                openings = self._openings
-                shell.transport = transport
-                shell.connection.attach(transport.binding, self._now())
-                shell.flush()
-                ended = await shell.serve(transport)
-                if ended is not None:
-                    self._last_transport_error = str(ended)
-                if self._openings > openings:
+                if await self._use(shell, transport):
                     delay = _BACKOFF_FIRST
             # Chance keeps many agents from coming back at the same instant.
-            await anyio.sleep(self._retry_after or delay * random.uniform(0.75, 1.25))
+            await anyio.sleep(delay * random.uniform(0.75, 1.25) if self._retry_after is None else self._retry_after)
             delay = min(2 * delay, _BACKOFF_MOST)
 
-    def _give_up(self, shell: Shell[SenderConnection], reason: str) -> None:
+    async def _use(self, shell: Shell[SenderConnection], transport: Transport) -> bool:
+        """Serve one transport until it ends. Gives whether the session was opened, or resumed, on it."""
+        if shell.connection.state is SessionState.CLOSED:  # while the transport was being made
+            transport.abort()
+            return False
+        openings = self._openings
+        shell.transport = transport
+        shell.connection.attach(transport.binding, self._now())
+        shell.flush()
+        ended = await shell.serve(transport)
+        if ended is not None:
+            self._last_transport_error = str(ended)
+        return self._openings > openings
+
+    def _give_up(self, shell: Shell[SenderConnection], error: Exception) -> None:
         """The other end refused below the protocol, or there is no other transport: no use in trying again."""
-        if self._openings:
-            close = Close(code=CloseCode.PEER_GONE, reason=reason, by_peer=None)
+        if isinstance(error, ConnectRefused) and shell.connection.state is SessionState.IDLE:
+            close = Close(code=CloseCode.UNAUTHORIZED, reason=str(error), by_peer=True)
         else:
-            close = Close(code=CloseCode.UNAUTHORIZED, reason=reason, by_peer=True)
+            if not isinstance(error, _Exhausted) or not self._last_transport_error:
+                self._last_transport_error = str(error) or repr(error)
+            close = Close(code=CloseCode.PEER_GONE, reason=self._last_transport_error, by_peer=None)
         shell.connection.abandon(close, self._now())
         shell.flush()
 
@@ -414,7 +445,6 @@ class AudioOut:
                 segment = self._segments.pop(event.segment, None)
                 if segment is not None:
                     segment._note_ended(stream_ended(event, self.wire_format, segment._input_rate))
-                self._room_changed.set()
                 if not self._segments:
                     self._idle.set()
             case StreamStarted() if event.segment in self._segments:
@@ -422,7 +452,7 @@ class AudioOut:
             case MarkReached() if event.segment in self._segments:
                 self._segments[event.segment]._note_mark(event.name)
             case InterruptConfirmed():
-                self._confirm_interrupts(event.last)
+                self._confirm_interrupts(event.last)  # no two interrupts cut up to the same segment
             case SessionOpened():
                 self._openings += 1
                 self._sessions += not event.resumed
@@ -437,29 +467,37 @@ class AudioOut:
             case _:
                 pass
         if self._user_hook is not None:
-            self._user_hook(event)
+            try:
+                self._user_hook(event)
+            except Exception:
+                _logger.exception("on_event failed on %s", type(event).__name__)
 
-    def _confirm_interrupts(self, last: int) -> None:
+    def _confirm_interrupts(self, last: int | None = None) -> None:
+        """Wake who waits for the interrupt that cut up to ``last``, or all of them."""
         for number, confirmed in self._interrupts:
-            if number <= last:
+            if last in (None, number):
                 confirmed.set()
-        self._interrupts = [(number, confirmed) for number, confirmed in self._interrupts if number > last]
+        self._interrupts = [(number, confirmed) for number, confirmed in self._interrupts if not confirmed.is_set()]
 
     def _on_session_ended(self, event: SessionEnded) -> None:
         """Go on with a new session where the avatar is there without the old one; else it is over for good."""
         close = event.close
         level = logging.INFO if close.orderly else logging.WARNING
         _logger.log(level, "session ended: %s", close)
-        self._confirm_interrupts(MAX_INT)
-        self._room_changed.set()
-        renew = close.code in _NEW_SESSION and close.by_peer is not False and not isinstance(self._connector, _Once)
-        if renew and event.opened and not self._leaving:
+        self._confirm_interrupts()
+        if event.opened and not self._leaving and self._may_renew(close):
             self._retry_after = None if close.retry_ms is None else close.retry_ms / 1_000
             self._shell = self._new_shell(first_segment=self._shell.connection.next_segment)
         else:
             self._close = close
             self._ready.set()
         self._session_over.set()
+
+    def _may_renew(self, close: Close) -> bool:
+        """Whether a new session is of use, and there is a way to it."""
+        if isinstance(self._connector, _Once):
+            return False
+        return close.code in _NEW_SESSION or (close.by_peer is True and close.retry_ms is not None)
 
     async def _leave(self) -> None:
         """Close, and wait for the tasks; they end by themselves once the session has."""
@@ -481,6 +519,10 @@ class _Once:
         """Give the transport the first time."""
         await anyio.lowlevel.checkpoint()
         if self._transport is None:
-            raise ConnectRefused("the one transport that AudioOut was given has ended; give it a connector to resume")
+            raise _Exhausted("the one transport that AudioOut was given has ended; give it a connector to resume")
         transport, self._transport = self._transport, None
         return transport
+
+
+class _Exhausted(TransportError):
+    """There is no further transport."""

@@ -29,7 +29,7 @@ class PcmReader:
     """Reads one segment's PCM.
 
     - bytes, bytearray, memoryview: interleaved samples in ``given``; a PCM frame that is cut off at the end of one
-      write is completed by the next.
+      write is completed by the next, which has to be bytes as well.
     - an array of int16 or float32 (−1 to 1), of shape (samples,) or (samples, channels), at the rate of ``given``.
     - an ``av.AudioFrame`` of any rate, layout and format.
 
@@ -54,12 +54,28 @@ class PcmReader:
             ImportError: it would have to be resampled, and PyAV is not installed.
         """
         if isinstance(pcm, (bytes, bytearray, memoryview)):
-            return self._read_bytes(pcm)
+            return self._read_bytes(_flat(pcm))
+        if self._rest:
+            raise InvalidPcm(
+                f"the bytes written before end within a PCM frame ({len(self._rest)} of {self.given.frame_bytes}): "
+                "complete it with bytes"
+            )
         if isinstance(pcm, np.ndarray):
             return self._read_array(pcm)
         if type(pcm).__name__ == "AudioFrame" and hasattr(pcm, "layout"):
             return self._read_frame(pcm)
         raise InvalidPcm(f"PCM is bytes, a NumPy array or an av.AudioFrame, not {type(pcm).__name__}")
+
+    def size(self, pcm: Pcm) -> int:
+        """About how many bytes ``read`` will give, or exactly if nothing has to be resampled; changes nothing."""
+        if isinstance(pcm, (bytes, bytearray, memoryview)):
+            frames = (len(self._rest) + memoryview(pcm).nbytes) // self.given.frame_bytes
+            rate = self.given.rate
+        elif isinstance(pcm, np.ndarray):
+            frames, rate = (pcm.shape[0] if pcm.ndim else 0), self.given.rate
+        else:
+            frames, rate = getattr(pcm, "samples", 0), getattr(pcm, "sample_rate", 0) or self.wire.rate
+        return frames * self.wire.rate // rate * self.wire.frame_bytes
 
     def finish(self) -> bytes:
         """Give what the resampler still holds.
@@ -76,8 +92,6 @@ class PcmReader:
 
     def _read_bytes(self, pcm: bytes | bytearray | memoryview) -> bytes | memoryview:
         size = self.given.frame_bytes
-        if isinstance(pcm, memoryview):
-            pcm = pcm.cast("B") if pcm.contiguous else pcm.tobytes()
         if self._rest or len(pcm) % size:
             joined = self._rest + bytes(pcm)
             whole = len(joined) - len(joined) % size
@@ -103,6 +117,8 @@ class PcmReader:
     def _convert(self, samples: NDArray[Any]) -> bytes:
         """Bring samples of shape (samples, channels), at the given rate, to the wire format."""
         self.rate = self.given.rate
+        if not len(samples):
+            return b""
         if self.given.rate == self.wire.rate and samples.shape[1] == self.wire.channels and self._resampler is None:
             return _encode(samples, self.wire)
         encoding = "s16" if samples.dtype == np.int16 else "flt"
@@ -137,8 +153,11 @@ class PcmReader:
                 format=_AV_FORMATS[self.wire.encoding], layout=_AV_LAYOUTS[self.wire.channels], rate=self.wire.rate
             )
             self._resampled = kind
-        frame.pts = None
-        return before + b"".join(_packed(out) for out in self._resampler.resample(frame))
+        given_pts, frame.pts = frame.pts, None  # what was written is one stream, whatever its stamps say
+        try:
+            return before + b"".join(_packed(out) for out in self._resampler.resample(frame))
+        finally:
+            frame.pts = given_pts
 
     def _drain(self) -> bytes:
         if self._resampler is None:
@@ -146,6 +165,13 @@ class PcmReader:
         tail = b"".join(_packed(out) for out in self._resampler.resample(None))
         self._resampler = None
         return tail
+
+
+def _flat(pcm: bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
+    """A view of single bytes, whatever the view was of."""
+    if isinstance(pcm, memoryview):
+        return pcm.cast("B") if pcm.c_contiguous and pcm.nbytes else pcm.tobytes()
+    return pcm
 
 
 def _packed(frame: Any) -> bytes:

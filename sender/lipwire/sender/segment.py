@@ -42,8 +42,7 @@ class Segment:
         self._ended = anyio.Event()
         self._started = anyio.Event()
         self._result: StreamEnded | None = None
-        self._marks: dict[str, anyio.Event] = {}
-        self._unreached: set[str] = set()
+        self._marks: dict[str, _Mark] = {}
 
     @property
     def position(self) -> int:
@@ -94,22 +93,24 @@ class Segment:
             BufferFull: there is no room for all of it; the samples were not taken.
             InvalidPcm, LocalProtocolError: as :meth:`write`.
         """
-        if not self._out._room():
+        if self._reader.size(pcm) > self._out._room():
             raise BufferFull(self._out._full_message())
-        data = self._read(pcm)
-        if len(data) > self._out._room():
-            raise BufferFull(self._out._full_message())
-        return self._put(data)
+        return self._put(self._read(pcm))
 
     def mark(self, name: str, position: int | None = None) -> bool:
         """Ask to be told when playback reaches ``position`` (here, unless given). False: it was cut.
+
+        A name may be given to several marks; ``mark_reached`` then waits for all of them.
 
         Raises:
             LocalProtocolError: the avatar does not support marks, or too many wait.
         """
         live = self._out._mark(self.number, self._written if position is None else position, name)
         if live:
-            self._marks[name] = anyio.Event()
+            mark = self._marks.get(name)
+            if mark is None or mark.over.is_set():
+                mark = self._marks[name] = _Mark()
+            mark.waiting += 1
         return live
 
     def data(self, content: Mapping[str, Any], position: int | None = None) -> bool:
@@ -129,10 +130,12 @@ class Segment:
         if self._finished:
             return
         self._finished = True
+        if self.cut:
+            return
         try:
             tail = self._reader.finish()
         except LipwireError:
-            self.interrupt()
+            self._out._cut(self.number, Cause.CANCELLED)
             raise
         if tail:
             self._put(tail)
@@ -162,8 +165,9 @@ class Segment:
         Raises:
             KeyError: no mark of that name was set.
         """
-        await self._marks[name].wait()
-        return name not in self._unreached
+        mark = self._marks[name]
+        await mark.over.wait()
+        return mark.waiting == 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -200,15 +204,25 @@ class Segment:
         self._started.set()
 
     def _note_mark(self, name: str) -> None:
-        if name in self._marks:
-            self._marks[name].set()
+        mark = self._marks.get(name)
+        if mark is not None and mark.waiting:
+            mark.waiting -= 1
+            if not mark.waiting:
+                mark.over.set()
 
     def _note_ended(self, result: StreamEnded) -> None:
         self._result = result
         self._finished = True
         self._started.set()
-        for name, event in self._marks.items():
-            if not event.is_set():
-                self._unreached.add(name)
-                event.set()
+        for mark in self._marks.values():
+            mark.over.set()
         self._ended.set()
+
+
+class _Mark:
+    """The marks of one name."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        """How many were not reached."""
+        self.over = anyio.Event()

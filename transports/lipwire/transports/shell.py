@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from math import inf
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
 
 from lipwire.protocol.channels import Channel, Wire
 from lipwire.protocol.connection import Connection
+from lipwire.protocol.errors import escaped
 from lipwire.protocol.events import Event, SessionEnded, TransportDropped
 from lipwire.protocol.trace import TraceHook, event_record, message_record
 
@@ -31,8 +33,9 @@ C = TypeVar("C", bound=Connection)
 class Shell(Generic[C]):
     """Joins one state machine to its transports, one after the other.
 
-    ``on_event`` is called for each event, in order, and may call the state machine and ``flush`` in turn; ``on_flush``
-    after each flush.
+    ``on_event`` is called for each event, in order, and may call the state machine and ``flush`` in turn (events that
+    this makes come after those before them); ``on_flush`` after each flush. A trace hook that raises is logged and not
+    called again.
     """
 
     def __init__(
@@ -53,6 +56,8 @@ class Shell(Generic[C]):
         self._on_flush = on_flush
         self._logger = logger
         self._serving: anyio.CancelScope | None = None
+        self._events: deque[Event] = deque()
+        self._telling = False
         self._timer_until = inf
         self._timer_wake = anyio.Event()
 
@@ -66,16 +71,14 @@ class Shell(Generic[C]):
                 for channel, data in outgoing:
                     self.transport.send(channel, data)
                     if self.trace is not None:
-                        self.trace(message_record(connection.role.value, "out", channel, data, now))
+                        self.trace_message("out", channel, data)
             except TransportError as error:
-                self._logger.warning("%s: sending failed: %s", connection.role.value, error)
+                self._logger.warning("%s: sending failed: %s", connection.role.value, escaped(str(error)))
                 self.drop_transport()
-        for event in connection.take_events():
-            if self.trace is not None:
-                self.trace(event_record(connection.role.value, event, now))
-            if isinstance(event, (TransportDropped, SessionEnded)):
-                self.drop_transport(detach=False)
-            self._on_event(event)
+        events = connection.take_events()
+        if events:
+            self._events += events
+            self._tell_events()
         if connection.next_deadline() < self._timer_until:
             self._timer_wake.set()
         if self._on_flush is not None:
@@ -87,10 +90,15 @@ class Shell(Generic[C]):
         connection = self.connection
         if self.trace is not None:
             for channel, data in batch:
-                self.trace(message_record(connection.role.value, "in", channel, data, now))
+                self.trace_message("in", channel, data)
         for channel, data in batch:
             connection.receive(channel, data, now)
         self.flush()
+
+    def trace_message(self, kind: str, channel: Channel, data: Wire) -> None:
+        """Record one message, if there is a trace; ``kind``: "in" or "out"."""
+        if self.trace is not None:
+            self._trace(message_record(self.connection.role.value, kind, channel, data, self.clock()))
 
     async def serve(self, transport: Transport) -> TransportError | None:
         """Read a transport, which the state machine has been attached to, until it ends; then close it.
@@ -103,7 +111,9 @@ class Shell(Generic[C]):
             with anyio.CancelScope() as self._serving:
                 try:
                     while self.transport is transport:
-                        self.receive(await transport.receive())
+                        batch = await transport.receive()
+                        if self.transport is transport:  # else it was given up meanwhile (LW-RESUME-11)
+                            self.receive(batch)
                 except TransportError as error:
                     ended = error
         finally:
@@ -139,3 +149,29 @@ class Shell(Generic[C]):
                 await anyio.lowlevel.checkpoint()
             self.connection.expire(self.clock())
             self.flush()
+
+    # -- within --------------------------------------------------------------------------------------------
+
+    def _tell_events(self) -> None:
+        """Pass on what waits, unless a call further out is at it."""
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._events:
+                event = self._events.popleft()
+                if self.trace is not None:
+                    self._trace(event_record(self.connection.role.value, event, self.clock()))
+                if isinstance(event, (TransportDropped, SessionEnded)):
+                    self.drop_transport(detach=False)
+                self._on_event(event)
+        finally:
+            self._telling = False
+
+    def _trace(self, record: dict[str, Any]) -> None:
+        assert self.trace is not None
+        try:
+            self.trace(record)
+        except Exception:
+            self.trace = None
+            self._logger.exception("%s: the trace hook failed, and is not called again", self.connection.role.value)

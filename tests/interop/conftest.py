@@ -123,6 +123,16 @@ def node() -> Run:
     return _run
 
 
+@pytest.fixture
+def page(node: Run) -> Run:
+    """Opens the peer's page in Chromium: ``async with page("sender", url, "--steps", …) as process``."""
+    if not (PEER / "node_modules" / "playwright-core").is_dir():
+        need(f"{PEER / 'node_modules' / 'playwright-core'} is missing")
+    if not Path(os.environ.get("CHROMIUM", "/usr/bin/chromium")).is_file():
+        need("chromium is not installed")
+    return lambda role, url, *more: node("browser-test.mjs", "--role", role, "--url", url, *more)
+
+
 def pattern(segment: int, samples: int, channels: int = 1, encoding: str = "s16le") -> bytes:
     """PCM that tells where it belongs; the same as speak.js makes."""
     values = (np.arange(samples * channels) * 31 + segment * 977) % 65536 - 32768

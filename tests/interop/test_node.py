@@ -19,6 +19,13 @@ from lipwire.transports import connect_websocket
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.usefixtures("node")
+async def test_the_node_peer_passes_its_own_tests(tools):
+    tests = sorted(str(path.relative_to(tools.peer)) for path in (tools.peer / "test").glob("*.test.js"))
+    completed = await anyio.run_process(["node", "--test", *tests], cwd=tools.peer, check=False)
+    assert completed.returncode == 0, completed.stdout.decode()
+
+
 # -- Node sends, the SDK receives ------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from . import decode, demo, receive, send, trace
+from . import decode, demo, receive, send, trace_view
 from .errors import FAILED, INSTALL, explain
 
 EXAMPLES = """examples:
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"lipwire {_version()} (protocol version 1)")
     top.add_argument("-v", "--verbose", action="store_true", help="write the log to standard error")
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (demo, send, receive, decode, trace):
+    for module in (demo, send, receive, decode, trace_view):
         module.add(commands)
     return top
 

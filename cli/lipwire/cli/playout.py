@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from lipwire.protocol.errors import SessionClosed
+from lipwire.protocol.errors import SessionClosed, SessionError
 from lipwire.protocol.items import Audio, Interrupted, Paused, SegmentEnd, SegmentStart, Unpaused
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class Playout:
         Raises:
             SessionError: the session broke.
         """
+        error: SessionError | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._tick)
             try:
@@ -96,9 +97,11 @@ class Playout:
                     while self._queued > self._ahead:
                         self._room = anyio.Event()
                         await self._room.wait()
-            except SessionClosed:
-                pass
+            except SessionError as over:
+                error = None if isinstance(over, SessionClosed) else over
             tasks.cancel_scope.cancel()
+        if error is not None:
+            raise error
 
     def _take(self, item: object) -> None:
         match item:

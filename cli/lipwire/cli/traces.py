@@ -10,6 +10,8 @@ from .errors import USAGE, CommandError
 
 Record = Mapping[str, Any]
 KINDS = ("out", "in", "event")
+_FILLING = (b"hidden" + bytes(10)).hex()
+"""What a trace has in the place of a token or a secret."""
 
 
 def parse_trace(lines: Iterable[str], name: str) -> list[dict[str, Any]]:
@@ -66,6 +68,7 @@ def summary(fields: Mapping[str, Any], limit: int = 160) -> str:
 def short(value: object) -> str:
     """One value in few words, control characters escaped."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = text.replace(_FILLING, "(hidden)")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

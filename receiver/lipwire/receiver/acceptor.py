@@ -17,7 +17,7 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
-from lipwire.protocol.channels import Channel
+from lipwire.protocol.channels import Channel, Wire
 from lipwire.protocol.connection import encode_refusal
 from lipwire.protocol.errors import CloseCode, RemoteProtocolError, escaped
 from lipwire.protocol.formats import PcmFormat
@@ -26,14 +26,18 @@ from lipwire.protocol.messages import Hello
 from lipwire.protocol.receiver import ReceiverConnection, ReceiverSettings, read_hello
 from lipwire.protocol.registry import Feature
 from lipwire.protocol.trace import TraceHook
-from lipwire.transports.base import Listener, Transport, TransportClosed, TransportError
+from lipwire.transports.base import Listener, Received, Transport, TransportClosed, TransportError
 from lipwire.transports.shell import CLOSE_TIME
 
 from .audio_in import AudioIn
 
 _logger = logging.getLogger("lipwire.receiver")
 _SECRET_BYTES = 16
-_BUSY_RETRY_MS = 1_000
+_RETRY_MS = 1_000
+"""When an agent that was refused for a reason that passes may come again."""
+_GOING_AWAY_RETRY = 1.0
+_SHUTS_DOWN = "the avatar server shuts down"
+_FAILED = "the avatar server failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +102,11 @@ class Acceptor:
         self._sessions: dict[bytes, AudioIn] = {}
         self._opening = 0
         self._put, self._accepted = anyio.create_memory_object_stream[AudioIn](inf)
+        self._listening = True
+        self._greeting = 0
+        self._running: anyio.abc.TaskGroup | None = None
         self._tasks: anyio.abc.TaskGroup | None = None
+        self._stop: anyio.CancelScope | None = None
 
     @property
     def address(self) -> str:
@@ -112,9 +120,10 @@ class Acceptor:
 
     async def __aenter__(self) -> Self:
         await self._listener.__aenter__()
-        self._tasks = anyio.create_task_group()
-        await self._tasks.__aenter__()
-        self._tasks.start_soon(self._listen)
+        self._stop = anyio.CancelScope(shield=True)
+        self._running = anyio.create_task_group()
+        await self._running.__aenter__()
+        self._running.start_soon(self._run, self._stop)
         return self
 
     async def __aexit__(
@@ -122,12 +131,14 @@ class Acceptor:
     ) -> None:
         now = self._now()
         for audio in tuple(self._sessions.values()):
-            audio._core.close(now, CloseCode.GOING_AWAY, "the avatar server shuts down", retry=1.0)
+            audio._core.close(now, CloseCode.GOING_AWAY, _SHUTS_DOWN, retry=_GOING_AWAY_RETRY)
             audio._shell.flush()
-        assert self._tasks is not None
-        self._tasks.cancel_scope.cancel()
+        self._listening = False
+        assert self._running is not None
+        assert self._stop is not None
+        self._stop.cancel()
         try:
-            await self._tasks.__aexit__(kind, error, trace)
+            await self._running.__aexit__(None, None, None)
         finally:
             self._put.close()
             self._accepted.close()
@@ -156,30 +167,65 @@ class Acceptor:
 
     # -- within --------------------------------------------------------------------------------------------
 
+    async def _run(self, stop: anyio.CancelScope) -> None:
+        """Listen and serve until stopped: shielded, so that a cancelled acceptor closes its sessions first."""
+        with stop:
+            async with anyio.create_task_group() as self._tasks:
+                self._tasks.start_soon(self._listen)
+
     async def _listen(self) -> None:
         assert self._tasks is not None
         while True:
             try:
                 transport = await self._listener.accept()
             except TransportClosed:
-                self._put.close()
+                self._listening = False
+                self._end_if_idle()
                 return
-            self._tasks.start_soon(self._greet, transport)
+            self._greeting += 1
+            self._tasks.start_soon(self._handle, transport)
 
-    async def _greet(self, transport: Transport) -> None:
-        """Read hello, and open a session or resume one; whatever goes wrong stays with this one transport."""
-        batch: list[tuple[Channel, Any]] = []
+    def _end_if_idle(self) -> None:
+        """When no further session can come, whoever waits for one is told."""
+        if not self._listening and not self._greeting:
+            self._put.close()
+
+    async def _handle(self, transport: Transport) -> None:
+        """Greet and serve one transport; whatever goes wrong stays with it and its session."""
+        try:
+            audio, rest = await self._greet(transport)
+        finally:
+            self._greeting -= 1
+            self._end_if_idle()
+        if audio is None:
+            return
+        try:
+            if rest:
+                audio._shell.receive(rest)
+            await audio._shell.serve(transport)
+        except Exception:
+            _logger.exception("serving %s failed", escaped(transport.peer))
+            audio._core.close(self._now(), CloseCode.INTERNAL_ERROR, _FAILED)
+            audio._shell.flush()
+
+    async def _greet(self, transport: Transport) -> tuple[AudioIn | None, list[Received]]:
+        """Read hello, and open a session or resume one. Gives it, and what came right behind hello.
+
+        None: the transport was refused, and is closed.
+        """
+        batch: list[Received] = []
         try:
             with anyio.move_on_after(self._settings.limits.handshake) as waiting:
                 batch = await transport.receive()
             if waiting.cancelled_caught:
-                raise RemoteProtocolError(CloseCode.HANDSHAKE_TIMEOUT, "no hello in time")
-            hello = read_hello(batch[0][1], self._settings.limits.message)
+                raise RemoteProtocolError(CloseCode.HANDSHAKE_TIMEOUT, "no hello in time", retry=_RETRY_MS)
+            _, data = batch[0]
+            hello = read_hello(data, self._settings.limits.message)
             audio = self._sessions.get(hello.session)
-            if audio is not None:
-                self._rebind(audio, hello, transport)
+            if audio is None:
+                audio = await self._open(hello, data, transport)
             else:
-                audio = await self._open(hello, transport)
+                await self._rebind(audio, hello, data, transport)
         except RemoteProtocolError as error:
             _logger.info("%s refused: %s", escaped(transport.peer), escaped(str(error)))
             await self._refuse(transport, error)
@@ -188,13 +234,36 @@ class Acceptor:
             await self._close(transport)
         except Exception:
             _logger.exception("greeting %s failed", escaped(transport.peer))
-            await self._refuse(transport, RemoteProtocolError(CloseCode.INTERNAL_ERROR, "the avatar server failed"))
+            await self._refuse(transport, RemoteProtocolError(CloseCode.INTERNAL_ERROR, _FAILED, retry=_RETRY_MS))
+        except BaseException:  # cancelled: the acceptor is being left
+            retry = round(_GOING_AWAY_RETRY * 1_000)
+            await self._refuse(transport, RemoteProtocolError(CloseCode.GOING_AWAY, _SHUTS_DOWN, retry=retry))
+            raise
         else:
-            if len(batch) > 1:
-                audio._shell.receive(batch[1:])
-            await audio._shell.serve(transport)
+            return audio, batch[1:]
+        return None, []
 
-    async def _open(self, hello: Hello, transport: Transport) -> AudioIn:
+    async def _authorize(self, hello: Hello, transport: Transport) -> None:
+        """Ask ``authenticate``.
+
+        Raises:
+            RemoteProtocolError: it says no, or takes too long.
+        """
+        if self._authenticate is None:
+            return
+        greeting = Greeting(auth=hello.auth, peer=transport.peer, session=hello.session, info=hello.info or {})
+        allowed = self._authenticate(greeting)
+        if inspect.isawaitable(allowed):
+            with anyio.move_on_after(self._settings.limits.handshake) as waiting:
+                allowed = await allowed
+            if waiting.cancelled_caught:
+                raise RemoteProtocolError(
+                    CloseCode.INTERNAL_ERROR, "the token could not be checked in time", retry=_RETRY_MS
+                )
+        if not allowed:
+            raise RemoteProtocolError(CloseCode.UNAUTHORIZED, "the token is missing or wrong")
+
+    async def _open(self, hello: Hello, data: Wire, transport: Transport) -> AudioIn:
         """Open a new session.
 
         Raises:
@@ -205,18 +274,11 @@ class Acceptor:
             raise RemoteProtocolError(CloseCode.UNKNOWN_SESSION, "there is no such session (any more)")
         if len(self._sessions) + self._opening >= self._max_sessions:
             raise RemoteProtocolError(
-                CloseCode.BUSY, f"{self._max_sessions} sessions are open already", retry=_BUSY_RETRY_MS
+                CloseCode.BUSY, f"{self._max_sessions} sessions are open already", retry=_RETRY_MS
             )
         self._opening += 1
         try:
-            if self._authenticate is not None:
-                greeting = Greeting(auth=hello.auth, peer=transport.peer, session=hello.session, info=hello.info or {})
-                allowed = self._authenticate(greeting)
-                if inspect.isawaitable(allowed):
-                    with anyio.fail_after(self._settings.limits.handshake):
-                        allowed = await allowed
-                if not allowed:
-                    raise RemoteProtocolError(CloseCode.UNAUTHORIZED, "the token is missing or wrong")
+            await self._authorize(hello, transport)
         finally:
             self._opening -= 1
         if hello.session in self._sessions:
@@ -224,21 +286,21 @@ class Acceptor:
         connection = ReceiverConnection(self._settings)
         connection.open(hello, transport.binding, secrets.token_bytes(_SECRET_BYTES), self._now())
         audio = AudioIn(connection, peer=transport.peer, frame_ms=self._frame_ms, trace=self._trace, clock=self._now)
-        audio._shell.transport = transport
         self._sessions[hello.session] = audio
-        audio._shell.flush()
         self._tasks.start_soon(self._keep, hello.session, audio)
+        self._take_into_use(audio, data, transport)
         self._put.send_nowait(audio)
         return audio
 
-    def _rebind(self, audio: AudioIn, hello: Hello, transport: Transport) -> None:
+    async def _rebind(self, audio: AudioIn, hello: Hello, data: Wire, transport: Transport) -> None:
         """Give a live session its new transport; the old one, if it still seems alive, is superseded.
 
         Raises:
             RemoteProtocolError: refused; the live session is as it was.
         """
         core, shell, secret = audio._core, audio._shell, secrets.token_bytes(_SECRET_BYTES)
-        if hello.resume is None:
+        if hello.resume is None:  # anew, in the place of a first hello: it has to prove as much as that one
+            await self._authorize(hello, transport)
             core.open(hello, transport.binding, secret, self._now())
         else:
             core.resume(hello, transport.binding, secret, self._now())
@@ -248,16 +310,32 @@ class Acceptor:
             with suppress(TransportError):  # it may only have seemed alive
                 old.send(Channel.CONTROL, superseded)
         shell.drop_transport(detach=False)
-        shell.transport = transport
-        shell.flush()
+        self._take_into_use(audio, data, transport)
+
+    @staticmethod
+    def _take_into_use(audio: AudioIn, hello: Wire, transport: Transport) -> None:
+        """Let the session send on the transport that this hello came on."""
+        audio._shell.trace_message("in", Channel.CONTROL, hello)
+        audio._shell.transport = transport
+        audio._shell.flush()
 
     async def _keep(self, session: bytes, audio: AudioIn) -> None:
         """Run a session's timer until the session is over."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(audio._shell.run_timer)
-            await audio._over.wait()
-            tasks.cancel_scope.cancel()
-        self._sessions.pop(session, None)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._run_timer, audio)
+                await audio._over.wait()
+                tasks.cancel_scope.cancel()
+        finally:
+            self._sessions.pop(session, None)
+
+    async def _run_timer(self, audio: AudioIn) -> None:
+        try:
+            await audio._shell.run_timer()
+        except Exception:
+            _logger.exception("a session failed")
+            audio._core.close(self._now(), CloseCode.INTERNAL_ERROR, _FAILED)
+            audio._shell.flush()
 
     async def _refuse(self, transport: Transport, error: RemoteProtocolError) -> None:
         with suppress(TransportError):  # if it is gone, nobody is left to be told
@@ -319,9 +397,8 @@ class _One(Listener):
         """Give the transport the first time; then there are no more."""
         await anyio.lowlevel.checkpoint()
         if self._transport is None:
-            await anyio.sleep_forever()
+            raise TransportClosed("there was one transport only")
         transport, self._transport = self._transport, None
-        assert transport is not None
         return transport
 
     async def __aenter__(self) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import ceil
 from typing import Any, Final
 
 from .errors import CloseCode, LocalProtocolError, RemoteProtocolError
@@ -97,7 +98,8 @@ class Limits:
     def as_welcome_field(self, pcm: PcmFormat) -> dict[str, int]:
         """The limits as welcome carries them for a session in that format."""
         out: dict[str, int] = {
-            "window": pcm.samples(self.window),
+            # Rounded up: the nearest position can be just under the floor.
+            "window": ceil(round(self.window * pcm.rate, 6)),
             "message": self.message,
             "segments": self.segments,
         }

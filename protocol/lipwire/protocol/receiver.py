@@ -138,6 +138,8 @@ class ReceiverConnection(SegmentReceiver):
                 self._nacks.found(segment, audio.received, audio.known, now + round_trip, round_trip)
         if live and not binding.control_reliable:
             self._repeat_at = now + REPEAT
+            for segment in live:
+                segment.reported = True  # by welcome
         self._watch_hunger(now)
         self._announce(hello, choice, limits, resumed=True)
 

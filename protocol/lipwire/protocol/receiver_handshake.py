@@ -55,7 +55,7 @@ class Choice:
     format: PcmFormat
     features: frozenset[Feature]
     message_limit: int
-    """The largest message that the sender takes."""
+    """The largest message that the sender, and the transport, takes."""
     segments: int
 
 
@@ -135,12 +135,13 @@ def choose(hello: Hello, binding: Binding, settings: ReceiverSettings) -> Choice
         raise _unsupported_format(hello, would_do)
     required = _check_features(hello, binding)
     chosen = frozenset(one for one in settings.features if one.value in hello.features)  # LW-OPEN-3, LW-FEATURE-1
-    # The table of segments in welcome and cut has to fit the sender's limit (LW-BINDING-4).
-    fitting = (message_limit - _WELCOME_HEAD) // _STATE_ROW
+    # The table of segments in welcome and cut has to fit (LW-BINDING-4).
+    most = min(message_limit, binding.max_message)
+    fitting = (most - _WELCOME_HEAD) // _STATE_ROW
     return Choice(
         format=accepted[0],
         features=chosen | required,
-        message_limit=message_limit,
+        message_limit=most,
         segments=min(settings.limits.segments, fitting),
     )
 

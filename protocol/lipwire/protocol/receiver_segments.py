@@ -11,7 +11,7 @@ from .errors import CloseCode, RemoteProtocolError
 from .events import ConsumerReset, PauseChanged
 from .incoming import IncomingSegment
 from .items import Audio, Data, Interrupted, Mark
-from .limits import DATA, EARLY_CUTS, MARKS, MAX_SEGMENT, REPEAT, Limits
+from .limits import BOUNDS, DATA, EARLY_CUTS, MARKS, MAX_SEGMENT, REPEAT, Limits
 from .messages import AudioMessage
 from .reassembly import Reassembly
 from .receiver_reports import Reporting
@@ -49,11 +49,9 @@ class SegmentReceiver(Reporting):
         if self.state is not _OPEN:
             return  # closed (LW-CLOSE-1), or from a transport that was given up (LW-RESUME-11)
         try:
-            message = decode(data, self.limits.message)
+            message = self._decode_first(data) if self._unconfirmed else decode(data, self.limits.message)
             self.liveness.heard(now)
             kind = type(message)
-            if self._unconfirmed and kind is not m.Hello:
-                self._confirm()
             if kind is AudioMessage:
                 self._on_audio(message, now)  # type: ignore[arg-type]
             elif message is not None:
@@ -61,6 +59,16 @@ class SegmentReceiver(Reporting):
         except RemoteProtocolError as error:
             if self.closed is None:
                 self._fail(error, now)
+
+    def _decode_first(self, data: Wire) -> m.Message | None:
+        """Decode while it is not known that welcome has arrived: hello may come again."""
+        limit = self.limits.message
+        message = decode(data, max(limit, int(BOUNDS["message"].default)))
+        if type(message) is not m.Hello:
+            if len(data) > limit:  # only a hello may be larger (LW-WIRE-8)
+                decode(data, limit)
+            self._confirm()
+        return message
 
     # -- audio ---------------------------------------------------------------------------------------------
 

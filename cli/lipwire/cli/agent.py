@@ -89,10 +89,7 @@ async def speak(
 
     async def tell(segment: Segment, piece: Piece) -> None:
         if await segment.started():
-            assert segment.started_at is not None
-            assert segment.first_write_at is not None
-            delay = segment.started_at - segment.first_write_at
-            report({"report": "first sample", "segment": segment.number, "delay": delay})
+            report({"report": "first sample", "segment": segment.number, "delay": first_sample_delay(segment)})
         ended = await segment.ended()
         report(
             {
@@ -128,6 +125,13 @@ async def speak(
                     report({"report": "interrupt", "segment": segment.number})
                     out.interrupt_nowait()
         report({"report": "done", "statistics": asdict(out.statistics())})
+
+
+def first_sample_delay(segment: Segment) -> float | None:
+    """Seconds from the first write until the first sample was reported as heard, if it was."""
+    if segment.started_at is None or segment.first_write_at is None:
+        return None
+    return segment.started_at - segment.first_write_at
 
 
 async def _write_paced(segment: Segment, pcm: bytes, form: PcmFormat, pace: float) -> None:

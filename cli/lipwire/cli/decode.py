@@ -41,7 +41,9 @@ def add(commands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", nargs="+", metavar="HEX | FILE | -", help="hex, a file of hex or a trace, or standard input")
+    parser.add_argument(
+        "input", nargs="+", metavar="HEX | FILE | -", help="hex, a file of it or a trace, or standard input"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(run=run)
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,9 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if demo.good else FAILED
 
 
-async def _run(
-    arguments: argparse.Namespace, pieces: list[Piece], wrong: Faults, demo: DemoRun, show: Show
-) -> None:
+async def _run(arguments: argparse.Namespace, pieces: list[Piece], wrong: Faults, demo: DemoRun, show: Show) -> None:
     """Run both ends, and take what they report."""
     import anyio
 
@@ -241,7 +240,6 @@ async def _tell(process: Process, settings: dict[str, Any]) -> None:
     import anyio
 
     assert process.stdin is not None
-    try:
+    # If it has ended already, whoever follows it says so.
+    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
         await process.stdin.send(json.dumps(settings).encode() + b"\n")
-    except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-        pass  # it has ended already; whoever follows it says so

@@ -173,9 +173,7 @@ class DemoRun:
     def all_problems(self) -> list[str]:
         """What was wrong, each in a sentence."""
         of_segments = [
-            f"segment {segment.number}: {problem}"
-            for segment in self.segments.values()
-            for problem in segment.problems
+            f"segment {segment.number}: {problem}" for segment in self.segments.values() for problem in segment.problems
         ]
         return self.problems + of_segments
 

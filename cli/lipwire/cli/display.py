@@ -56,7 +56,7 @@ class Display:
                 self._state(segment),
                 Text(segment.piece.text, overflow="ellipsis", no_wrap=True, style="dim"),
             )
-        legend = Text.assemble(("━", "green"), " heard   ", ("━", "blue"), " sent   ", ("━", "bright_black"), " to come")
+        legend = Text.assemble(("━", "green"), " heard  ", ("━", "blue"), " sent  ", ("━", "bright_black"), " to come")
         head = Text.assemble((f"{self._transport}: {demo.status}   ", "bold"), legend)
         return Group(head, table, *(Text(note, style="yellow") for note in demo.notes))
 
@@ -78,7 +78,7 @@ class Display:
     def _state(segment: SegmentRun) -> Text:
         if segment.ended is not None:
             cause = segment.ended["cause"]
-            return Text({"played": "heard", "interrupted": "interrupted"}.get(cause, cause), "red" if cause != "played" else "green")
+            return Text("heard", "green") if cause == "played" else Text(cause, "red")
         if segment.interrupt_sent:
             return Text("interrupting", "red")
         return Text("playing", "green") if segment.heard else Text("sending" if segment.sent else "", "blue")
@@ -159,7 +159,7 @@ class Display:
             )
         if link:
             parts.append(
-                f"the network lost {link['lost'] + link['dropped'] + link['cut']} of {link['pushed']} messages of the agent"
+                f"of {link['pushed']} messages of the agent, {link['lost'] + link['dropped'] + link['cut']} were lost"
             )
         return Text("; ".join(parts), style="dim")
 

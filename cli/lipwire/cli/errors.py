@@ -60,6 +60,8 @@ def explain(error: BaseException) -> CommandError | None:
             return CommandError(_shown(error), status=USAGE)
         case FileNotFoundError() | IsADirectoryError() | NotADirectoryError() | PermissionError():
             return CommandError(f"{error.filename}: {error.strerror}", status=USAGE)
+        case OSError():
+            return CommandError(f"{error.filename or 'failed'}: {error.strerror or error}")
         case _:
             return None
 
@@ -77,7 +79,9 @@ def _session(error: SessionError) -> str:
         case SessionLost():
             return f"the connection was lost and did not come back in time ({escaped(close.reason, 400)})"
         case SessionRefused():
-            return f"refused: {text}{_close_hint(close.code)}{_refusal_hint(close.reason)}"
+            # What refused below the protocol, an HTTP status say, is named with its URL.
+            told = escaped(close.reason, 400) if "://" in close.reason else text
+            return f"refused: {told}{_close_hint(close.code)}{_refusal_hint(close.reason)}"
         case _:
             return text + _close_hint(close.code)
 
@@ -109,6 +113,8 @@ def _transport_hint(reason: str) -> str:
         return "; another program listens there: choose another port, or 0 for a free one"
     if "connect call failed" in low or "refused" in low or "cannot connect" in low:
         return "; is `lipwire receive` (or your avatar server) running there?"
+    if "disconnected" in low:
+        return "; is it a WebRTC server (http://), or perhaps one for WebSockets (ws://)?"
     if "no connection within" in low or "no session in time" in low or "no transport in time" in low:
         return "; something may listen there, but it does not answer as Lipwire does"
     return ""

@@ -72,8 +72,10 @@ def add_token(parser: argparse.ArgumentParser, what: str) -> None:
 def add_format(parser: argparse.ArgumentParser, what: str, *, rate: int | None = None) -> None:
     """Add ``--sample-rate`` and ``--channels``."""
     default = "" if rate is None else f" ({rate} unless given)"
-    parser.add_argument("--sample-rate", type=int, default=rate, metavar="HZ", help=f"{what}: samples per second{default}")
-    parser.add_argument("--channels", type=int, default=1, metavar="N", help=f"{what}: 1 or 2 channels (1 unless given)")
+    parser.add_argument(
+        "--sample-rate", type=int, default=rate, metavar="HZ", help=f"{what}: samples a second{default}"
+    )
+    parser.add_argument("--channels", type=int, default=1, metavar="N", help=f"{what}: 1 or 2 channels (default 1)")
 
 
 def add_faults(parser: argparse.ArgumentParser) -> None:
@@ -123,4 +125,3 @@ def faults(arguments: argparse.Namespace) -> Faults:
         )
     except ValueError as error:
         raise CommandError(str(error), status=USAGE) from None
-

@@ -243,7 +243,8 @@ class Timeline:
         }
 
     def _picture(self, segment: _Segment) -> dict[str, Any]:
-        known = [points[-1][1] for points in (segment.sent, segment.received, segment.consumed, segment.played) if points]
+        curves = (segment.sent, segment.received, segment.consumed, segment.played)
+        known = [points[-1][1] for points in curves if points]
         return {
             "id": segment.number,
             "text": segment.text,

@@ -31,7 +31,7 @@ EXAMPLES: dict[str, Any] = {
     "numbered": m.Numbered(1, 0, m.SegmentStart(9)),
     "acknowledge": m.Acknowledge(0),
     "segment_start": m.SegmentStart(9),
-    "audio": m.AudioMessage(1, 0, 0, b"ab"),
+    "audio": m.AudioMessage(1, 0, 0, b"\xf0\x1e"),  # what the tests' sender has there
     "sent": m.Sent(1, 0),
     "segment_end": m.SegmentEnd(1, 0),
     "interrupt": m.Interrupt(1, 1),

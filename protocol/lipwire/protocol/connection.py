@@ -21,7 +21,7 @@ from .channels import Binding, Channel, Wire
 from .codec import decode, encode
 from .errors import Close, CloseCode, LocalProtocolError, RemoteProtocolError, close_code
 from .events import CustomReceived, Event, SessionEnded, TransportDropped
-from .limits import BOUNDS, Limits
+from .limits import BOUNDS, MAX_INT, Limits
 from .liveness import Liveness
 from .messages import (
     Acknowledge,
@@ -153,10 +153,12 @@ class Connection:
 
         Raises:
             LocalProtocolError: the session is not open or lost, or the peer did not choose the feature, or the
-                content can not be encoded.
+                content is not what the peer may be sent.
         """
         self._need(Feature.CUSTOM)
-        self._send(Custom(content), now)
+        message = Custom(content)
+        self._check_ours(message)
+        self._send(message, now)
 
     # -- for subclasses ------------------------------------------------------------------------------------
 
@@ -185,8 +187,30 @@ class Connection:
         self._resume_until = inf
         self.liveness.attach(now)
 
+    @property
+    def _most_in_message(self) -> int:
+        """Bytes that a message may have (LW-BINDING-4)."""
+        return min(self._peer_message_limit, self.binding.max_message)
+
+    def _fits(self, message: Message) -> bool:
+        """Whether a message can be sent whole, numbered or not."""
+        return len(encode(Numbered(MAX_INT, MAX_INT, message))) <= self._most_in_message
+
+    def _check_ours(self, message: Message) -> None:
+        """Hold a message of the user's against what the peer will hold it against.
+
+        Raises:
+            LocalProtocolError: with the code with which the peer would close.
+        """
+        try:
+            decode(encode(Numbered(MAX_INT, MAX_INT, message)), self._most_in_message)
+        except RemoteProtocolError as error:
+            raise LocalProtocolError(error.code, str(error)) from None
+
     def _send(self, message: Message, now: float) -> None:
         """Send a control message; one that is numbered is kept over a lost transport (SPEC §14)."""
+        if self.state is SessionState.CLOSED:
+            return
         if Feature.RESUME in self.features and BY_MESSAGE[type(message)].numbered:
             try:
                 data = self.numbered.number(message, now, self.liveness.round_trip)
@@ -238,6 +262,8 @@ class Connection:
         entry = BY_MESSAGE[kind]
         if self.state in HANDSHAKE:
             legal = kind in _LEGAL_IN_HANDSHAKE
+            if not legal and not self.binding.control_reliable:
+                return  # the welcome before it was lost; it comes again (LW-OPEN-8)
         else:
             legal = entry.feature is None or entry.feature in self.features
             if entry.numbered and Feature.RESUME in self.features and kind is not Interrupt:

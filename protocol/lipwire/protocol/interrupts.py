@@ -15,17 +15,21 @@ class PendingInterrupt:
 
     message: Interrupt
     called_at: float
+    first_at: float
+    """When it was first sent on this transport."""
     repeats: int = 0
     next_at: float = inf
+    told: bool = False
+    """The user knows that all it named is cut or over; it is still repeated for the peer."""
 
-    def schedule(self, base: float, *, repeat: bool) -> None:
+    def schedule(self, *, repeat: bool) -> None:
         """Set when to send it again: 20, 60 and 140 ms after the first time, then every 500 ms."""
         if not repeat:
             self.next_at = inf
         elif self.repeats < len(INTERRUPT_REPEAT):
-            self.next_at = base + INTERRUPT_REPEAT[self.repeats]
+            self.next_at = self.first_at + INTERRUPT_REPEAT[self.repeats]
         else:
-            self.next_at = base + INTERRUPT_REPEAT[-1] + REPEAT * (self.repeats - len(INTERRUPT_REPEAT) + 1)
+            self.next_at = self.first_at + INTERRUPT_REPEAT[-1] + REPEAT * (self.repeats - len(INTERRUPT_REPEAT) + 1)
 
 
 class PendingInterrupts:
@@ -48,8 +52,8 @@ class PendingInterrupts:
 
     def add(self, message: Interrupt, now: float, *, repeat: bool) -> None:
         """Note one that was just sent."""
-        pending = PendingInterrupt(message, now)
-        pending.schedule(now, repeat=repeat)
+        pending = PendingInterrupt(message, now, now)
+        pending.schedule(repeat=repeat)
         self._pending.append(pending)
 
     def due(self, now: float, *, repeat: bool) -> list[Interrupt]:
@@ -59,14 +63,15 @@ class PendingInterrupts:
             if now >= pending.next_at:
                 out.append(pending.message)
                 pending.repeats += 1
-                pending.schedule(pending.called_at, repeat=repeat)
+                pending.schedule(repeat=repeat)
                 pending.next_at = max(pending.next_at, now + INTERRUPT_REPEAT[0])
         return out
 
     def all_again(self, now: float, *, repeat: bool) -> list[Interrupt]:
         """Give all of them, for a new transport (LW-INTERRUPT-10)."""
         for pending in self._pending:
-            pending.next_at = now + INTERRUPT_REPEAT[0] if repeat else inf
+            pending.first_at, pending.repeats = now, 0
+            pending.schedule(repeat=repeat)
         return [pending.message for pending in self._pending]
 
     def confirm(self, first: int, last: int) -> list[PendingInterrupt]:
@@ -75,10 +80,12 @@ class PendingInterrupts:
         self._pending = [p for p in self._pending if p not in done]
         return done
 
-    def forget(self, lowest_live: int) -> list[PendingInterrupt]:
-        """Take out those all of whose segments are over (ids below ``lowest_live``)."""
+    def forget(self, lowest_open: int, lowest_on_wire: int) -> list[PendingInterrupt]:
+        """Give those, once, all of whose segments are over for the user, and take out those that are so on the wire."""
         if not self._pending:
             return []
-        done = [p for p in self._pending if p.message.last < lowest_live]
-        self._pending = [p for p in self._pending if p.message.last >= lowest_live]
+        done = [p for p in self._pending if p.message.last < lowest_open and not p.told]
+        for pending in done:
+            pending.told = True
+        self._pending = [p for p in self._pending if p.message.last >= lowest_on_wire]
         return done

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from math import inf
 
 from .codec import encode
@@ -19,6 +20,17 @@ from .limits import (
 from .messages import Acknowledge, Message, Numbered
 
 
+@dataclass(slots=True)
+class _Kept:
+    """A message that the peer has not acknowledged."""
+
+    number: int
+    message: Message
+    size: int
+    resend_after: float
+    resend_at: float
+
+
 class NumberedControl:
     """Both directions of one peer's numbered messages, over all transports of a session."""
 
@@ -27,12 +39,11 @@ class NumberedControl:
         """How many messages have been numbered here."""
         self.taken = 0
         """How many of the peer's have been taken."""
-        self._unacknowledged: deque[tuple[int, Message, int]] = deque()
+        self._unacknowledged: deque[_Kept] = deque()
         self._unacknowledged_bytes = 0
         self._held: dict[int, Message] = {}
         self._reliable = True
         self._resend_at = inf
-        self._resend_after = RESEND_FIRST
         self._acknowledge_at = inf
 
     @property
@@ -60,11 +71,11 @@ class NumberedControl:
                 CloseCode.LIMIT_EXCEEDED, "the peer does not acknowledge: too many numbered messages wait"
             )
         self.sent += 1
-        self._unacknowledged.append((self.sent, message, size))
+        after = max(RESEND_FIRST, 4 * round_trip)
+        self._unacknowledged.append(_Kept(self.sent, message, size, after, now + after))
         self._unacknowledged_bytes += size
-        if not self._reliable and self._resend_at == inf:
-            self._resend_after = max(RESEND_FIRST, 4 * round_trip)
-            self._resend_at = now + self._resend_after
+        if not self._reliable:
+            self._resend_at = min(self._resend_at, now + after)
         return self._encoded(self.sent, message)
 
     def take(self, numbered: Numbered, now: float) -> list[Message]:
@@ -99,14 +110,11 @@ class NumberedControl:
             )
         waiting = self._unacknowledged
         moved = False
-        while waiting and waiting[0][0] <= taken:
-            self._unacknowledged_bytes -= waiting.popleft()[2]
+        while waiting and waiting[0].number <= taken:
+            self._unacknowledged_bytes -= waiting.popleft().size
             moved = True
-        if not waiting:
-            self._resend_at = inf
-        elif moved and self._resend_at != inf:
-            # The peer is there: what is left gets the whole time again, without the doubling.
-            self._resend_at += RESEND_FIRST
+        if moved and not self._reliable:
+            self._resend_at = min((kept.resend_at for kept in waiting), default=inf)
 
     def attach(self, *, reliable: bool, peer_taken: int | None) -> Iterable[bytes]:
         """Begin a transport; on a resume give what the peer has not taken, to be sent first (LW-RESUME-8).
@@ -122,10 +130,10 @@ class NumberedControl:
         if peer_taken is None:
             return []
         self.acknowledged(peer_taken)
-        return [self._encoded(number, message) for number, message, _ in self._unacknowledged]
+        return [self._encoded(kept.number, kept.message) for kept in self._unacknowledged]
 
     def _check_resumed(self, peer_taken: int) -> None:
-        first_kept = self._unacknowledged[0][0] if self._unacknowledged else self.sent + 1
+        first_kept = self._unacknowledged[0].number if self._unacknowledged else self.sent + 1
         if not first_kept - 1 <= peer_taken <= self.sent:
             raise RemoteProtocolError(
                 CloseCode.RESUME_STATE,
@@ -135,16 +143,21 @@ class NumberedControl:
     def arm(self, now: float) -> None:
         """After a resume: let what was sent again be sent once more if it is lost."""
         if not self._reliable and self._unacknowledged:
-            self._resend_after = RESEND_FIRST
-            self._resend_at = now + self._resend_after
+            for kept in self._unacknowledged:
+                kept.resend_after = RESEND_FIRST
+                kept.resend_at = now + RESEND_FIRST
+            self._resend_at = now + RESEND_FIRST
 
     def due(self, now: float) -> list[bytes]:
         """Give what is to be sent now: messages again, an acknowledgement."""
         out: list[bytes] = []
         if now >= self._resend_at:
-            out += [self._encoded(number, message) for number, message, _ in self._unacknowledged]
-            self._resend_after = min(2 * self._resend_after, max(RESEND_MOST, self._resend_after))
-            self._resend_at = now + self._resend_after
+            for kept in self._unacknowledged:
+                if now >= kept.resend_at:
+                    kept.resend_after = min(2 * kept.resend_after, max(RESEND_MOST, kept.resend_after))
+                    kept.resend_at = now + kept.resend_after
+                    out.append(self._encoded(kept.number, kept.message))
+            self._resend_at = min((kept.resend_at for kept in self._unacknowledged), default=inf)
         if now >= self._acknowledge_at:
             self._acknowledge_at = inf
             if not out:

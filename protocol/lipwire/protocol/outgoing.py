@@ -42,6 +42,7 @@ class OutgoingSegment:
         self.played: int | None = None
         self.finished = False
         """The user has written all of it."""
+        self.stream_started = False
         self.cut_cause: Cause | None = None
         self.result: StreamEnded | None = None
         """How it ended; told to the user once every earlier segment has."""
@@ -49,7 +50,7 @@ class OutgoingSegment:
         """Marks and data that wait for segment_start."""
         self.marks: list[Mark] = []
         """Not reached yet."""
-        self.data: deque[int] = deque()
+        self.data: list[int] = []
         """Positions of data ahead of the consumed position."""
         self._pending: deque[bytes | memoryview] = deque()
         self._kept: deque[Chunk] = deque()

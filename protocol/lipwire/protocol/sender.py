@@ -14,7 +14,7 @@ from typing import Any
 
 from .channels import Binding, Channel
 from .codec import encode, encode_audio
-from .connection import Connection, Outgoing
+from .connection import Connection, Outgoing, encode_close
 from .errors import Close, CloseCode, LocalProtocolError, RemoteProtocolError, close_code
 from .events import (
     Cause,
@@ -59,7 +59,7 @@ from .messages import StreamEnded as StreamEndedMessage
 from .messages import StreamStarted as StreamStartedMessage
 from .outgoing import Chunk, OutgoingSegment
 from .registry import Feature, Role
-from .sender_handshake import SenderSettings, check_state, check_welcome, make_hello
+from .sender_handshake import SenderSettings, check_state, check_welcome, credentials, make_hello
 from .sender_segments import SenderSegments
 from .states import HANDSHAKE, SegmentInput, SegmentState, SessionInput, SessionState
 
@@ -87,7 +87,8 @@ class SenderCounters:
     last_interrupt_latency: float = 0.0
     """Seconds from the call to its confirmation."""
     dropped_controls: int = 0
-    """Marks and data that were given before the session was open, and that the peer does not support."""
+    """Marks, data and metadata that were given before the session was open, and that the peer does not support, or
+    that are larger than it accepts."""
 
 
 class SenderConnection(Connection):
@@ -119,6 +120,8 @@ class SenderConnection(Connection):
         self._hello_at = inf
         self._handshake_until = inf
         self._report_until = inf
+        self._reported: tuple[Any, ...] = ()
+        """How the oldest segment stood when that was set."""
         self._sent_at = inf
         self._sent_repeats = 0
         self._resume_until = now + settings.connect_time
@@ -138,22 +141,24 @@ class SenderConnection(Connection):
         """A transport is there: greet the peer on it (SPEC §7), or resume (SPEC §15).
 
         Raises:
-            LocalProtocolError: the session has a transport, or is closed.
+            LocalProtocolError: the session has a transport, or is closed; or a secret would have to be shown to others,
+                since the settings have no ``room_key``.
         """
+        secret = self._secret if self.state is SessionState.LOST else None
+        auth, credential = credentials(self.settings, binding, self.session, self.generation + 1, secret)
         self._change(SessionInput.ATTACH)
         self.binding = binding
         self.generation += 1
-        resume = None
-        if self.state is SessionState.REOPENING and self._secret is not None:
-            resume = [self._secret, self.numbered.taken]
-        self._hello = encode(make_hello(self.settings, self.session, self.generation, resume))
-        self._outgoing.append((Channel.CONTROL, self._hello))
+        hello = make_hello(self.settings, self.session, self.generation)
+        resume = None if credential is None else [credential, self.numbered.taken]
+        self._hello = encode(hello._replace(auth=auth, resume=resume))
+        self._outgoing[:] = [(Channel.CONTROL, self._hello)]
         self._hello_at = inf if binding.control_reliable else now + HELLO_REPEAT
         self._handshake_until = now + self.limits.handshake
 
     def detach(self, now: float) -> None:
         """The transport is gone; the session waits for the next one (SPEC §15)."""
-        self._hello_at = self._handshake_until = self._sent_at = inf
+        self._hello_at = self._handshake_until = self._sent_at = self._report_until = inf
         super().detach(now)
 
     # -- commands: segments --------------------------------------------------------------------------------
@@ -162,12 +167,12 @@ class SenderConnection(Connection):
         """Begin a segment and give its id.
 
         Raises:
-            LocalProtocolError: the segment before is still open, the session is closed, or the metadata can not be
-                encoded.
+            LocalProtocolError: the segment before is still open, the session is closed, or the metadata is not what
+                the peer may be sent.
         """
         if self.closed:
             raise LocalProtocolError(CloseCode.OUT_OF_STATE, "the session is closed")
-        encode(SegmentStart(self._segments.next, metadata))
+        self._check_ours(SegmentStart(self._segments.next, metadata))
         segment = self._segments.open(metadata, self.format.frame_bytes)
         self._settle(now)
         return segment.number
@@ -176,11 +181,18 @@ class SenderConnection(Connection):
         """Write whole PCM frames to the open segment. False: it was cut, or is over; nothing was taken.
 
         Raises:
-            LocalProtocolError: the segment is not the open one, or would become too long.
+            LocalProtocolError: the segment is not the open one, or would become too long; the bytes are not whole
+                frames; or several formats are offered, and the session was not opened.
         """
         segment = self._live(number)
         if segment is None:
             return False
+        if not self._was_open and len(self.settings.formats) > 1:
+            raise LocalProtocolError(CloseCode.OUT_OF_STATE, "which format is used is agreed on when the session opens")
+        if len(pcm) % segment.frame_bytes:
+            raise LocalProtocolError(
+                CloseCode.INVALID_FIELD, f"{len(pcm)} bytes are not whole PCM frames of {segment.frame_bytes}"
+            )
         if segment.finished:
             raise LocalProtocolError(CloseCode.OUT_OF_STATE, f"segment {number} has been ended")
         if segment.written + len(pcm) // segment.frame_bytes > MAX_SEGMENT:
@@ -219,7 +231,7 @@ class SenderConnection(Connection):
             self._send_interrupt(Interrupt(started[0], last), now)
         else:
             self._confirmed(first, last, 0.0)
-        if segment is None and self.paused:
+        if segment is None and self.paused and not self.closed:
             self.unpause(now)  # LW-PAUSE-2
         self._settle(now)
         return last
@@ -228,7 +240,8 @@ class SenderConnection(Connection):
         """Ask to be told when playback reaches ``position``. False: the segment is cut or over.
 
         Raises:
-            LocalProtocolError: no such segment, the peer does not support it, or too many wait (LW-MARK-3).
+            LocalProtocolError: no such segment, the peer does not support it, too many wait (LW-MARK-3), or the
+                position or name is not one.
         """
         segment = self._control_target(number, Feature.MARKS)
         if segment is None:
@@ -236,7 +249,7 @@ class SenderConnection(Connection):
         if len(segment.marks) >= MARKS:
             raise LocalProtocolError(CloseCode.LIMIT_EXCEEDED, f"{MARKS} marks of segment {number} wait already")
         mark = Mark(number, position, name)
-        encode(mark)
+        self._check_ours(mark)
         segment.marks.append(mark)
         self._send_in_segment(segment, mark, now)
         return True
@@ -246,7 +259,7 @@ class SenderConnection(Connection):
 
         Raises:
             LocalProtocolError: no such segment, the peer does not support it, too much waits (LW-DATA-2), or the
-                content can not be encoded.
+                position or content is not what the peer may be sent.
         """
         segment = self._control_target(number, Feature.DATA)
         if segment is None:
@@ -254,7 +267,7 @@ class SenderConnection(Connection):
         if len(segment.data) >= DATA:
             raise LocalProtocolError(CloseCode.LIMIT_EXCEEDED, f"{DATA} data messages of segment {number} wait already")
         message = Data(number, position, content)
-        encode(message)
+        self._check_ours(message)
         segment.data.append(position)
         self._send_in_segment(segment, message, now)
         return True
@@ -327,8 +340,10 @@ class SenderConnection(Connection):
         super().expire(now)
         if self.state in HANDSHAKE:
             if now >= self._handshake_until:
-                self._events.append(TransportDropped(reason="the peer did not answer hello in time"))
-                self.detach(now)
+                reason = "the peer did not answer hello in time"
+                self._drop_transport(reason, now)
+                close = Close(code=CloseCode.HANDSHAKE_TIMEOUT, reason=reason, retry_ms=0)  # LW-OPEN-7
+                self._outgoing.append((Channel.CONTROL, encode_close(close)))
             elif now >= self._hello_at:
                 self._outgoing.append((Channel.CONTROL, self._hello))
                 self._hello_at = now + HELLO_REPEAT
@@ -358,14 +373,18 @@ class SenderConnection(Connection):
                 if self._segments.on_wire >= self._most_segments:
                     return
                 self._start(segment, now)
+                if self.closed:
+                    return
             if segment.pending:
                 if credit < 0:
                     credit = self.window - self._credit_used()
                     bound, flight = self._flight.bound(now), self.in_flight
-                most = self._most_in_chunk(segment.frame_bytes, bound)
+                most, sent = self._most_in_chunk(segment.frame_bytes, bound), segment.sent
                 while segment.pending:
                     if credit <= 0 or flight >= bound:
                         self._limited = flight >= bound
+                        if segment.sent > sent:
+                            self._sent_soon(now)
                         return
                     size = min(most, credit * segment.frame_bytes)
                     chunk = segment.take(size, now)
@@ -379,17 +398,25 @@ class SenderConnection(Connection):
                     return
                 segment.change(SegmentInput.END)
                 self._send(SegmentEnd(segment.number, segment.written), now)
+                if self.closed:
+                    return
 
     def _start(self, segment: OutgoingSegment, now: float) -> None:
         segment.change(SegmentInput.START)
-        self._send(SegmentStart(segment.number, segment.metadata), now)
-        for message in segment.early:
+        start = SegmentStart(segment.number, segment.metadata)
+        if not self._fits(start):
+            start = SegmentStart(segment.number)
+            self.counters.dropped_controls += 1
+        self._send(start, now)
+        early, segment.early = segment.early, []
+        for message in early:
             feature = Feature.MARKS if isinstance(message, Mark) else Feature.DATA
-            if feature in self.features:
+            if self.closed:
+                return
+            if feature in self.features and self._fits(message):
                 self._send(message, now)
             else:
                 self.counters.dropped_controls += 1
-        segment.early.clear()
 
     def _send_audio(self, number: int, chunk: Chunk) -> None:
         self.counters.chunks += 1
@@ -461,7 +488,7 @@ class SenderConnection(Connection):
     def _settle(self, now: float) -> None:
         """Tell the results that are due, and bring along what depends on which segments are live."""
         self._events += self._segments.settle()
-        for pending in self._interrupts.forget(self._segments.lowest_open):
+        for pending in self._interrupts.forget(self._segments.lowest_open, self._segments.lowest_on_wire):
             self._confirmed(pending.message.first, pending.message.last, now - pending.called_at)
         self._arm_report(now)
 
@@ -470,7 +497,7 @@ class SenderConnection(Connection):
         self._events.append(InterruptConfirmed(first=first, last=last, latency=latency))
 
     def _arm_report(self, now: float) -> None:
-        """Set the time by which the oldest segment has to move on again (LW-STREAM-7)."""
+        """Set the time by which the oldest segment has to move on again, if it has moved (LW-STREAM-7)."""
         oldest = self._segments.oldest
         if (
             oldest is None
@@ -480,31 +507,38 @@ class SenderConnection(Connection):
         ):
             self._report_until = inf
             return
-        rest = self.format.seconds(oldest.written - oldest.heard) if oldest.live else 0.0
-        self._report_until = now + rest + self.limits.grace + self._cooldown
+        standing = (oldest.number, oldest.live, oldest.received, oldest.consumed, oldest.played)
+        if self._report_until == inf or standing != self._reported:
+            rest = self.format.seconds(oldest.written - oldest.heard) if oldest.live else 0.0
+            self._reported = standing
+            self._report_until = now + rest + self.limits.grace + self._cooldown
 
     def _give_up_on_report(self, now: float) -> None:
         """No report of the oldest segment has come in time: end it, and cut it at the peer too."""
         oldest = self._segments.oldest
         assert oldest is not None
+        started = oldest.state is not SegmentState.QUEUED
         if oldest.live:
-            started = oldest.state is not SegmentState.QUEUED
             self._segments.cut(oldest, Cause.NO_REPORT)
             if started:
                 self._send_interrupt(Interrupt(oldest.number, oldest.number), now)
+                if self.closed:
+                    return
+        if started:
+            self._segments.unreported.add(oldest.number)
         cause = oldest.cut_cause or Cause.NO_REPORT
-        self._segments.end(oldest, oldest.heard, interrupted=True, cause=cause, exact=False)
+        self._segments.end(oldest, oldest.heard, interrupted=True, cause=cause, exact=not started)
         self._settle(now)
 
     # -- messages: opening ---------------------------------------------------------------------------------
 
     def _on_welcome(self, message: Welcome, now: float) -> None:
         if self.state not in HANDSHAKE:
-            if message.generation == self.generation:
-                return  # the answer to a repeated hello (LW-OPEN-9)
+            if message == self._welcome:
+                return  # the answer to a repeated hello (LW-OPEN-12)
             raise RemoteProtocolError(CloseCode.OUT_OF_STATE, "welcome in an open session")
         resuming = self.state is SessionState.REOPENING
-        hello = make_hello(self.settings, self.session, self.generation, None)
+        hello = make_hello(self.settings, self.session, self.generation)
         pcm = check_welcome(message, hello, self.binding, before=self._welcome if resuming else None)
         limits = parse_welcome_limits(message.limits, pcm)
         backlog: list[bytes] = []
@@ -516,6 +550,8 @@ class SenderConnection(Connection):
             self.numbered.attach(reliable=self.binding.control_reliable, peer_taken=None)
         self._welcome = message
         self.format = pcm
+        for segment in self._segments:
+            segment.frame_bytes = pcm.frame_bytes
         self.features = frozenset(f for f in self.settings.features if f.value in message.features)
         self.window = int(limits["window"])
         self._cooldown = limits["cooldown"]
@@ -587,7 +623,7 @@ class SenderConnection(Connection):
 
     def _on_progress(self, message: Progress, now: float) -> None:
         segment = self._known(message.segment)
-        if segment is None or segment.state is SegmentState.CUT:
+        if segment is None:
             return
         received, consumed, played = message.received, message.consumed, message.played
         if received > segment.reached or consumed > received or (played is not None and played > consumed):
@@ -607,8 +643,7 @@ class SenderConnection(Connection):
         if consumed > segment.consumed:
             moved = True
             segment.consumed = consumed
-            while segment.data and segment.data[0] <= consumed:
-                segment.data.popleft()
+            segment.data = [position for position in segment.data if position > consumed]
         if played is not None and played > (-1 if segment.played is None else segment.played):
             moved = True
             segment.played = played
@@ -616,21 +651,26 @@ class SenderConnection(Connection):
             self._arm_report(now)
 
     def _on_cut(self, message: Cut, now: float) -> None:
-        for number in (message.last, *(number for number, _ in message.consumed)):
+        if message.last < message.first:
+            raise RemoteProtocolError(CloseCode.INVALID_FIELD, f"a cut from {message.first} to {message.last}")
+        for number in (message.first, message.last, *(number for number, _ in message.consumed)):
             if not self._segments.opened(number):
                 raise RemoteProtocolError(CloseCode.INVALID_SEGMENT, f"segment {number} was never opened")
         for pending in self._interrupts.confirm(message.first, message.last):
-            self._confirmed(pending.message.first, pending.message.last, now - pending.called_at)
+            if not pending.told:
+                self._confirmed(pending.message.first, pending.message.last, now - pending.called_at)
 
-    def _on_stream_started(self, message: StreamStartedMessage, now: float) -> None:
+    def _on_stream_started(self, message: StreamStartedMessage, now: float) -> None:  # noqa: ARG002
         segment = self._known(message.segment)
-        if segment is not None:
+        if segment is not None and not segment.stream_started:
+            segment.stream_started = True
             self._events.append(StreamStarted(segment=segment.number, clock=message.clock / 1_000_000))
-            self._arm_report(now)
 
     def _on_stream_ended(self, message: StreamEndedMessage, now: float) -> None:
         segment = self._known(message.segment)
+        self._segments.unreported.discard(message.segment)
         if segment is None:
+            self._settle(now)
             return  # the first result stands (LW-STREAM-5)
         if message.position is not None and message.position > segment.reached:
             raise RemoteProtocolError(
@@ -661,12 +701,15 @@ class SenderConnection(Connection):
 
     def _on_nack(self, message: Nack, now: float) -> None:
         """Send again what is missing, but no range too soon after the last time (LW-REPAIR-5)."""
+        ends = [0, *(end for _, end in message.missing)]
+        if any(first >= end or first < before for (first, end), before in zip(message.missing, ends, strict=False)):
+            raise RemoteProtocolError(CloseCode.INVALID_FIELD, "a nack whose ranges do not ascend")
         segment = self._known(message.segment)
         if segment is None or not segment.live:
             return
         patience = max(NACK_DELAY, self.round_trip / 2)
         for first, end in message.missing:
-            if end > segment.reached or first >= end:
+            if end > segment.reached:
                 raise RemoteProtocolError(
                     CloseCode.INVALID_POSITION, f"samples {first} to {end} of segment {segment.number} were never sent"
                 )

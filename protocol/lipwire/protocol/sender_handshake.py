@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .channels import Binding
-from .errors import CloseCode, RemoteProtocolError
+from .errors import CloseCode, LocalProtocolError, RemoteProtocolError
 from .formats import PcmFormat, parse_format
 from .limits import Limits
 from .messages import MAGIC, VERSION, Hello, Welcome
 from .registry import Feature, required_features
 from .sender_segments import SenderSegments
+from .states import SegmentState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +29,11 @@ class SenderSettings:
     connect_time: float = 30.0
     first_segment: int = 1
     """The id of the first segment: higher when the agent's earlier session was lost."""
+    room_key: bytes | None = field(default=None, repr=False)
+    """On broadcast media: the key under which the token and resume credentials are HMACs (LW-ROOM-2)."""
 
 
-def make_hello(settings: SenderSettings, session: bytes, generation: int, resume: list[Any] | None) -> Hello:
+def make_hello(settings: SenderSettings, session: bytes, generation: int) -> Hello:
     """Make the hello of one transport, with a meaningless feature among those offered (LW-GREASE-1)."""
     return Hello(
         magic=MAGIC,
@@ -39,10 +43,29 @@ def make_hello(settings: SenderSettings, session: bytes, generation: int, resume
         formats=[pcm.as_field() for pcm in settings.formats],
         features=[*sorted(feature.value for feature in settings.features), f"grease.{session[:4].hex()}"],
         limits=settings.limits.as_hello_field(),
-        auth=settings.auth,
-        resume=resume,
         info=dict(settings.info) or None,
     )
+
+
+def credentials(
+    settings: SenderSettings, binding: Binding, session: bytes, generation: int, secret: bytes | None
+) -> tuple[str | bytes | None, bytes | None]:
+    """Give the token and, where there is a secret to resume with, the credential for hello (LW-RESUME-2, LW-ROOM-2).
+
+    Raises:
+        LocalProtocolError: others would hear them, and there is no key to make HMACs with.
+    """
+    key = settings.room_key
+    if not binding.broadcast:
+        return settings.auth, secret
+    if key is None:
+        if settings.auth is None and secret is None:
+            return None, None
+        raise LocalProtocolError(
+            CloseCode.UNAUTHORIZED, f"a {binding.name} transport is heard by others: set room_key, not a token"
+        )
+    resume = secret and hmac.digest(key, session + secret + generation.to_bytes(8, "big"), "sha256")
+    return hmac.digest(key, session, "sha256"), resume
 
 
 def check_welcome(message: Welcome, hello: Hello, binding: Binding, *, before: Welcome | None) -> PcmFormat:
@@ -85,15 +108,19 @@ def check_state(state: list[list[Any]], segments: SenderSegments) -> None:
     Raises:
         RemoteProtocolError: ``resume_state``.
     """
-    for number, received, consumed, _ in state:
-        if not segments.opened(number):
-            raise RemoteProtocolError(CloseCode.RESUME_STATE, f"segment {number} was never opened")
+    for number, received, consumed, played in state:
         segment = segments.get(number)
+        if not segments.opened(number) or (segment is not None and segment.state is SegmentState.QUEUED):
+            raise RemoteProtocolError(CloseCode.RESUME_STATE, f"segment {number} was never started")
         if segment is None or not segment.live:
             continue
-        if not segment.received <= received <= segment.reached or not segment.consumed <= consumed <= received:
+        if (
+            not segment.received <= received <= segment.reached
+            or not segment.consumed <= consumed <= received
+            or not (segment.played is None if played is None else segment.heard <= played <= consumed)
+        ):
             raise RemoteProtocolError(
                 CloseCode.RESUME_STATE,
-                f"segment {number} is said to be received to {received} and consumed to {consumed}; sent to "
-                f"{segment.reached}, reported before {segment.received} and {segment.consumed}",
+                f"segment {number} is said to be received to {received}, consumed to {consumed}, played to {played}; "
+                f"sent to {segment.reached}, reported before {segment.received}, {segment.consumed}, {segment.played}",
             )

@@ -28,6 +28,8 @@ class SenderSegments:
         """The one that is open for writing."""
         self.buffered = 0
         """Samples that wait to be sent, over all of them."""
+        self.unreported: set[int] = set()
+        """Those that have ended for the user without a report, and are cut, not over, on the wire (LW-STREAM-7)."""
         self._table: dict[int, OutgoingSegment] = {}
 
     def __iter__(self) -> Iterator[OutgoingSegment]:
@@ -134,9 +136,14 @@ class SenderSegments:
         return self.next if oldest is None else oldest.number
 
     @property
+    def lowest_on_wire(self) -> int:
+        """Every segment below this id is over at the peer as well."""
+        return min(self.lowest_open, *self.unreported) if self.unreported else self.lowest_open
+
+    @property
     def on_wire(self) -> int:
         """How many are started and not over."""
-        return sum(s.state not in (SegmentState.QUEUED, SegmentState.OVER) for s in self)
+        return len(self.unreported) + sum(s.state not in (SegmentState.QUEUED, SegmentState.OVER) for s in self)
 
     @property
     def in_flight(self) -> int:

@@ -86,7 +86,7 @@ async def settle(turns: int = 30) -> None:
 async def until(condition: Callable[[], Any], *, seconds: float = FOREVER) -> None:
     """Wait until a condition holds."""
     with anyio.fail_after(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - time is virtual
             await anyio.sleep(0.001)
 
 
@@ -222,7 +222,12 @@ class World:
 
 @asynccontextmanager
 async def avatar(
-    *, listener: CountedListener | None = None, speed: float = 0.0, render: bool = True, report_end: bool = True, **more: Any
+    *,
+    listener: CountedListener | None = None,
+    speed: float = 0.0,
+    render: bool = True,
+    report_end: bool = True,
+    **more: Any,
 ) -> AsyncIterator[World]:
     """An avatar that renders every session; at the end all must be closed, and no task left."""
     before = tasks_living()

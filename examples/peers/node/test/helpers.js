@@ -43,3 +43,21 @@ export function sender(t, options, link, { limits = {}, features = [] } = {}) {
   return s;
 }
 
+
+/** Time that moves only when it is told to: gives advance(ms). To be called before a peer is made. */
+export function stopTime(t) {
+  let time = 1000;
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  t.mock.method(performance, 'now', () => time);
+  return (ms) => {
+    for (const end = time + ms; time < end;) {
+      time += 1;
+      t.mock.timers.tick(1);
+    }
+  };
+}
+
+/** Waits, in real time, until something holds; as long as it takes. */
+export async function until(holds) {
+  while (!holds()) await new Promise((resolve) => { setTimeout(resolve, 5); });
+}

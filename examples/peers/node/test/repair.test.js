@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CODES, Receiver, Sender } from '../lipwire.js';
 import * as repair from '../repair.js';
-import { alone, bytesOf, hello, hex, pattern, receiver, sender } from './helpers.js';
+import { alone, bytesOf, hello, hex, pattern, receiver, sender, until } from './helpers.js';
 
 // ---- repair, over a media channel that loses, reorders and duplicates
 
@@ -38,7 +37,7 @@ test('repair: everything arrives over a channel that loses a fifth', async (t) =
   const a = s.segment(), b = s.segment();
   a.write(pattern(1, 50000)); a.end();
   b.write(pattern(2, 20000));
-  await sleep(400); // the tail of b may be lost: `sent` tells
+  await until(() => b.received === 20000); // the tail of b may be lost: `sent` tells
   b.end();
   assert.deepEqual((await Promise.all([a.ended, b.ended])).map((x) => x.position), [50000, 20000]);
   assert.deepEqual(ends, [[1, 50000], [2, 20000]]);
@@ -56,7 +55,7 @@ test('repair: an interrupt comes through although media loses most', async (t) =
   await s.opened;
   const a = s.segment();
   a.write(pattern(1, 40000)); a.end();
-  while (a.consumed < 5000) await sleep(10);
+  await until(() => a.consumed >= 5000);
   s.interrupt();
   assert.deepEqual(await a.ended, { position: 4000, interrupted: true, cause: 'interrupted', exact: true });
   const b = s.segment();

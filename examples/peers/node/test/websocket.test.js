@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { CODES, Receiver, Sender } from '../lipwire.js';
 import { Playout } from '../playout.js';
 import { connect, listen } from '../websocket.js';
-import { FORMAT, bytesOf, pattern, unpack } from './helpers.js';
+import { FORMAT, bytesOf, pattern, unpack, until } from './helpers.js';
 
 // ---- over ws
 
@@ -42,21 +41,21 @@ test('ws: several segments, one of them empty, unaltered', async (t) => {
   await log.printed();
   assert.deepEqual(all('segment_end').map((e) => [e.samples, e.sha256]), lengths.map((n, i) => [n, sha(pattern(i + 1, n))]));
   s.close();
-  await sleep(50);
+  await until(() => all('closed').length);
   assert.equal(all('closed')[0].code, 0);
 });
 
 test('ws: an interrupt in the middle, then a new segment; positions agree', async (t) => {
   const { s, log, all } = await session(t, {}, {}, 1);
   const a = s.segment(), b = s.segment();
-  a.write(pattern(1, 48000)); a.end();
+  a.write(pattern(1, 480000)); a.end();
   b.write(pattern(2, 48000)); b.end();
-  await sleep(300);
+  await until(() => a.played > 0);
   s.interrupt();
   const c = s.segment();
   c.write(pattern(3, 4800)); c.end();
   const [ra, rb, rc] = await Promise.all([a.ended, b.ended, c.ended]);
-  assert.ok(ra.position > 0 && ra.position < 48000 && ra.interrupted && ra.cause === 'interrupted', JSON.stringify(ra));
+  assert.ok(ra.position > 0 && ra.position < 480000 && ra.interrupted && ra.cause === 'interrupted', JSON.stringify(ra));
   await log.printed();
   assert.equal(all('interrupted')[0].heard, ra.position);
   assert.deepEqual([rb.position, rb.interrupted], [0, true]);
@@ -69,7 +68,7 @@ test('ws: the receiver closes, the sender ends what it has', async (t) => {
   const { s, r } = await session(t, {}, {}, 1);
   const a = s.segment();
   a.write(pattern(1, 48000));
-  await sleep(50);
+  await until(() => a.received > 0);
   r().close(CODES.going_away, 'restart\n', 100);
   assert.equal((await a.ended).cause, 'peer closed');
   const { code, reason, retry, by } = await s.closed;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from math import inf
 
 from .limits import BOUNDS, SILENT_KEEPALIVES
@@ -9,6 +10,7 @@ from .messages import Ping, Pong
 
 _PONGS_PER_SECOND = 100
 FIRST_ROUND_TRIP = 0.1
+_PINGS_REMEMBERED = 8
 
 
 def microseconds(now: float) -> int:
@@ -31,6 +33,7 @@ class Liveness:
         self._pong_second = 0
         self._pongs = 0
         self._pongs_taken = 0
+        self._asked: deque[int] = deque(maxlen=_PINGS_REMEMBERED)
 
     @property
     def deadline(self) -> float:
@@ -60,7 +63,9 @@ class Liveness:
         if now < self._ping_at:
             return None
         self._ping_at = now + self.keepalive
-        return Ping(microseconds(now))
+        ping = Ping(microseconds(now))
+        self._asked.append(ping.t1)
+        return ping
 
     def answer(self, ping: Ping, now: float) -> Pong | None:
         """Answer a ping, up to so many a second (LW-LIVE-1)."""
@@ -74,7 +79,10 @@ class Liveness:
         return Pong(ping.t1, clock, clock)
 
     def take(self, pong: Pong, now: float) -> None:
-        """Learn from a pong; one that can not be true is left out of account."""
+        """Learn from a pong; one that was not asked for, or can not be true, is left out of account."""
+        if pong.t1 not in self._asked:
+            return
+        self._asked.remove(pong.t1)
         t4 = microseconds(now)
         round_trip = ((t4 - pong.t1) - (pong.t3 - pong.t2)) / 1_000_000
         if pong.t1 > t4 or round_trip < 0 or pong.t3 < pong.t2:

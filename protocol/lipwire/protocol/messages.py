@@ -7,6 +7,7 @@ Each is a named tuple whose fields stand in the order of the wire, so that encod
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias
 
 MAGIC = "lipwire"
@@ -173,6 +174,14 @@ class Progress(NamedTuple):
     played: int | None
     clock: int
     delay: int
+
+
+class EndCause(IntEnum):
+    """Why a stream ended, as stream_ended carries it; other numbers count as failed (SPEC §6.9)."""
+
+    PLAYED = 0
+    INTERRUPTED = 1
+    FAILED = 2
 
 
 class StreamEnded(NamedTuple):

@@ -32,7 +32,6 @@ from .states import SegmentState, SessionInput, SessionState
 
 __all__ = ["ReceiverConnection", "ReceiverCounters", "ReceiverSettings", "read_hello"]
 
-_PLAYED, _INTERRUPTED, _FAILED = 0, 1, 2
 _SECRET_BYTES: Final = range(16, 65)
 
 
@@ -327,8 +326,10 @@ class ReceiverConnection(SegmentReceiver):
         elif known.state is SegmentState.HANDED_OUT and not (interrupted or failed):
             position = known.total  # LW-STREAM-3: it has ended, and nothing says before its end
         to_end = position is not None and position == known.total and not failed
-        cause = _PLAYED if to_end else _INTERRUPTED if cut and not failed else _FAILED  # LW-STREAM-4
-        if cause == _PLAYED:
+        cause = (
+            m.EndCause.PLAYED if to_end else m.EndCause.INTERRUPTED if cut and not failed else m.EndCause.FAILED
+        )  # LW-STREAM-4
+        if cause == m.EndCause.PLAYED:
             self._reach_marks(known, inf, now)  # LW-MARK-1
         elif position is not None:
             self._reach_marks(known, position, now)
@@ -367,6 +368,7 @@ class ReceiverConnection(SegmentReceiver):
         self._incoming.clear()
         self._cooldown_until = 0.0
         self._resetting.clear()
+        self._owed.clear()
         self._hungry = False
         self._secrets.clear()
         self._update()

@@ -72,6 +72,8 @@ class Reporting(Connection):
         self._progress_at = inf
         self._repeat_at = inf
         self._quarter = 1
+        self._owed: dict[int, float] = {}
+        """Cut segments whose end the consumer has to report, and by when; oldest first."""
         self._received_since = self._consumed_since = 0
         """Samples since the last progress."""
         self._nacks = NackSchedule()
@@ -88,6 +90,8 @@ class Reporting(Connection):
         deadline = super().next_deadline()
         if self._cooldown_until:
             deadline = min(deadline, self._cooldown_until)
+        if self._owed:
+            deadline = min(deadline, next(iter(self._owed.values())))
         if self.state is SessionState.OPEN:
             deadline = min(deadline, self._progress_at, self._repeat_at, self._nacks.deadline, self._starved_at)
         return deadline
@@ -97,6 +101,8 @@ class Reporting(Connection):
         super().expire(now)
         if self._cooldown_until and now >= self._cooldown_until:
             self._end_cooldown(now)
+        while self._owed and now >= next(iter(self._owed.values())):
+            self._stop_waiting(self._incoming.live[next(iter(self._owed))], now)
         if self.state is not SessionState.OPEN:
             return
         if now >= self._progress_at:
@@ -151,11 +157,16 @@ class Reporting(Connection):
     ) -> None:
         """The segment is over: the one place that sends stream_ended (LW-STREAM-2)."""
         self._incoming.finish(segment)
+        self._owed.pop(segment.id, None)
         self._resetting.discard(segment.id)
         if not self._resetting and self._cooldown_until:  # LW-COOLDOWN-2
             self._end_cooldown(now)
         self._watch_hunger(now)
         self._send(m.StreamEnded(segment.id, position, interrupted, cause), now)
+
+    def _stop_waiting(self, segment: IncomingSegment, now: float) -> None:
+        """The consumer did not say how far it played a cut segment: report what is known (LW-INTERRUPT-7)."""
+        self._finish_segment(segment, segment.played, interrupted=True, cause=m.EndCause.INTERRUPTED, now=now)
 
     def _reach_marks(self, segment: IncomingSegment, position: float, now: float) -> None:
         """Echo the marks that playback has reached (LW-MARK-1)."""

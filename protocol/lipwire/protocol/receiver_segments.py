@@ -18,7 +18,6 @@ from .receiver_reports import Reporting
 from .registry import Feature
 from .states import SegmentInput, SegmentState, SessionState
 
-_INTERRUPTED = 1
 _OPEN = SessionState.OPEN
 
 
@@ -191,7 +190,7 @@ class SegmentReceiver(Reporting):
             )
         segment = incoming.start(number, message.metadata or {}, now)
         if segment is None:  # LW-INTERRUPT-5
-            self._send(m.StreamEnded(number, 0, True, _INTERRUPTED), now)
+            self._send(m.StreamEnded(number, 0, True, m.EndCause.INTERRUPTED), now)
             return
         self._counters.segments += 1
         if self._repeat_at == inf and not self.binding.control_reliable:
@@ -272,7 +271,7 @@ class SegmentReceiver(Reporting):
         if not cut:
             return cut
         self._counters.interrupts += 1
-        told = [segment for segment in cut if segment.with_consumer]
+        told = [segment for segment in cut if segment.announced]
         unheard = [segment for segment in cut if not segment.with_consumer]
         for segment in cut:
             segment.change(SegmentInput.CUT)
@@ -287,6 +286,9 @@ class SegmentReceiver(Reporting):
             if heard and self.limits.cooldown:  # LW-COOLDOWN-1
                 self._resetting |= heard
                 self._cooldown_until = now + self.limits.cooldown
+            for segment in told:
+                if segment.with_consumer:
+                    self._owed[segment.id] = now + self.limits.grace
         self._update()
         self._watch_hunger(now)
         return unheard
@@ -295,7 +297,7 @@ class SegmentReceiver(Reporting):
         """Report what was cut before anything of it was handed out (LW-INTERRUPT-7)."""
         for segment in segments:
             if not self.closed:
-                self._finish_segment(segment, 0, interrupted=True, cause=_INTERRUPTED, now=now)
+                self._finish_segment(segment, 0, interrupted=True, cause=m.EndCause.INTERRUPTED, now=now)
 
     # -- pause, marks, data --------------------------------------------------------------------------------
 

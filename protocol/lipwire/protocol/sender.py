@@ -42,6 +42,7 @@ from .messages import (
     CloseMessage,
     Cut,
     Data,
+    EndCause,
     Interrupt,
     Mark,
     Message,
@@ -71,7 +72,7 @@ _CLOSE_CAUSES = {
     CloseCode.UNKNOWN_SESSION: Cause.PEER_CLOSED,
     CloseCode.RESUME_STATE: Cause.PEER_CLOSED,
 }
-_WIRE_CAUSES = {0: Cause.PLAYED, 1: Cause.INTERRUPTED}
+_WIRE_CAUSES: dict[int, Cause] = {EndCause.PLAYED: Cause.PLAYED, EndCause.INTERRUPTED: Cause.INTERRUPTED}
 
 
 @dataclass

@@ -589,7 +589,7 @@ def test_what_version_0_has_not():
             call()
     world.core.end_segment(number, world.now)
     world.core.open_segment({"text": "hello"}, world.now)
-    assert world.core.counters.dropped_metadata == 1
+    assert world.core.counters.dropped_controls == 1
 
 
 # -- the two cores together --------------------------------------------------------------------------------------

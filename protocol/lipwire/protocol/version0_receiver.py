@@ -404,6 +404,16 @@ class ReceiverConnection0(Connection):
         return self._segments.get(number)
 
     @property
+    def flowing(self) -> bool:
+        """Whether nothing overtakes samples: no interrupt or close."""
+        return not self._interrupted and self.closed is None
+
+    @property
+    def held(self) -> int:
+        """How many samples per channel wait for the consumer."""
+        return self._held
+
+    @property
     def counters(self) -> ReceiverCounters0:
         """The counts up to now; the same object each time."""
         self._counters.live_segments = len(self._segments)

@@ -37,8 +37,6 @@ class SenderCounters0(SenderCounters):
     """Acks that fit no segment."""
     changed_chunks: int = 0
     """Audio messages of which one sample was changed, since a room would have taken them for text."""
-    dropped_metadata: int = 0
-    """Segments whose metadata the wire could not carry."""
 
 
 @dataclass(slots=True)
@@ -116,7 +114,7 @@ class SenderConnection0(Connection):
         """
         if self.closed:
             raise LocalProtocolError(CloseCode.OUT_OF_STATE, "the session is closed")
-        self.counters.dropped_metadata += bool(metadata)
+        self.counters.dropped_controls += bool(metadata)
         return self._segments.open(metadata, self.format.frame_bytes).number
 
     def write(self, number: int, pcm: bytes | memoryview, now: float) -> bool:  # noqa: ARG002

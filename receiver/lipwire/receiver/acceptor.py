@@ -8,10 +8,10 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import anyio
 import anyio.abc
@@ -26,6 +26,7 @@ from lipwire.protocol.messages import Hello
 from lipwire.protocol.receiver import ReceiverConnection, ReceiverSettings, read_hello
 from lipwire.protocol.registry import Feature
 from lipwire.protocol.trace import TraceHook
+from lipwire.protocol.version0_receiver import ReceiverConnection0, ReceiverSettings0
 from lipwire.transports.base import Listener, Received, Transport, TransportClosed, TransportError
 from lipwire.transports.shell import CLOSE_TIME
 
@@ -71,6 +72,10 @@ class Acceptor:
         max_sessions: agents beyond it are told to come again later.
         info: free facts for agents.
         trace: called with each message and event of each session.
+        version: of the protocol. 0 is VideoSDK's deployed wire (SPEC, Appendix A): each transport is a session, and
+            there is no hello to choose by, so the first of ``formats`` holds, and ``authenticate`` sees no token.
+        version_0: how version 0 is spoken, where that differs from the defaults; its format and limits are taken
+            from the other arguments.
     """
 
     def __init__(
@@ -85,6 +90,8 @@ class Acceptor:
         max_sessions: int = 100,
         info: Mapping[str, Any] | None = None,
         trace: TraceHook | None = None,
+        version: Literal[0, 1] = 1,
+        version_0: ReceiverSettings0 | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._listener = listener
@@ -94,6 +101,10 @@ class Acceptor:
             features=features,
             info=dict(info or {}),
         )
+        self._settings_0: ReceiverSettings0 | None = None
+        if version == 0:
+            pcm = formats[0] if formats else PcmFormat()
+            self._settings_0 = replace(version_0 or ReceiverSettings0(), format=pcm, limits=self._settings.limits)
         self._frame_ms = frame_ms
         self._authenticate = authenticate
         self._max_sessions = max_sessions
@@ -193,7 +204,10 @@ class Acceptor:
     async def _handle(self, transport: Transport) -> None:
         """Greet and serve one transport; whatever goes wrong stays with it and its session."""
         try:
-            audio, rest = await self._greet(transport)
+            if self._settings_0 is None:
+                audio, rest = await self._greet(transport)
+            else:
+                audio, rest = await self._open_0(self._settings_0, transport), []
         finally:
             self._greeting -= 1
             self._end_if_idle()
@@ -243,7 +257,7 @@ class Acceptor:
             return audio, batch[1:]
         return None, []
 
-    async def _authorize(self, hello: Hello, transport: Transport) -> None:
+    async def _authorize(self, greeting: Greeting) -> None:
         """Ask ``authenticate``.
 
         Raises:
@@ -251,7 +265,6 @@ class Acceptor:
         """
         if self._authenticate is None:
             return
-        greeting = Greeting(auth=hello.auth, peer=transport.peer, session=hello.session, info=hello.info or {})
         allowed = self._authenticate(greeting)
         if inspect.isawaitable(allowed):
             with anyio.move_on_after(self._settings.limits.handshake) as waiting:
@@ -263,32 +276,70 @@ class Acceptor:
         if not allowed:
             raise RemoteProtocolError(CloseCode.UNAUTHORIZED, "the token is missing or wrong")
 
-    async def _open(self, hello: Hello, data: Wire, transport: Transport) -> AudioIn:
-        """Open a new session.
+    async def _make_room(self, greeting: Greeting) -> None:
+        """Make sure that one more session may be opened, and by this agent.
 
         Raises:
             RemoteProtocolError: refused, and why.
         """
-        assert self._tasks is not None
-        if hello.resume is not None:
-            raise RemoteProtocolError(CloseCode.UNKNOWN_SESSION, "there is no such session (any more)")
         if len(self._sessions) + self._opening >= self._max_sessions:
             raise RemoteProtocolError(
                 CloseCode.BUSY, f"{self._max_sessions} sessions are open already", retry=_RETRY_MS
             )
         self._opening += 1
         try:
-            await self._authorize(hello, transport)
+            await self._authorize(greeting)
         finally:
             self._opening -= 1
+
+    async def _open_0(self, settings: ReceiverSettings0, transport: Transport) -> AudioIn | None:
+        """Open a session of version 0: the transport is all there is to it. None: refused, and nothing says so."""
+        session = secrets.token_bytes(_SECRET_BYTES)
+        try:
+            await self._make_room(Greeting(auth=None, peer=transport.peer, session=session, info={}))
+        except RemoteProtocolError as error:
+            _logger.info("%s refused: %s", escaped(transport.peer), escaped(str(error)))
+            await self._close(transport)
+            return None
+        except Exception:
+            _logger.exception("greeting %s failed", escaped(transport.peer))
+            await self._close(transport)
+            return None
+        except BaseException:  # cancelled: the acceptor is being left
+            await self._close(transport)
+            raise
+        connection = ReceiverConnection0(settings)
+        connection.open(transport.binding, session, self._now())
+        return self._add(session, connection, transport)
+
+    async def _open(self, hello: Hello, data: Wire, transport: Transport) -> AudioIn:
+        """Open a new session.
+
+        Raises:
+            RemoteProtocolError: refused, and why.
+        """
+        if hello.resume is not None:
+            raise RemoteProtocolError(CloseCode.UNKNOWN_SESSION, "there is no such session (any more)")
+        await self._make_room(_greeting(hello, transport))
         if hello.session in self._sessions:
             raise RemoteProtocolError(CloseCode.RESUME_REFUSED, "the session was opened twice at once")
         connection = ReceiverConnection(self._settings)
         connection.open(hello, transport.binding, secrets.token_bytes(_SECRET_BYTES), self._now())
+        return self._add(hello.session, connection, transport, data)
+
+    def _add(
+        self,
+        session: bytes,
+        connection: ReceiverConnection | ReceiverConnection0,
+        transport: Transport,
+        hello: Wire | None = None,
+    ) -> AudioIn:
+        """Give out the AudioIn of a new session."""
+        assert self._tasks is not None
         audio = AudioIn(connection, peer=transport.peer, frame_ms=self._frame_ms, trace=self._trace, clock=self._now)
-        self._sessions[hello.session] = audio
-        self._tasks.start_soon(self._keep, hello.session, audio)
-        self._take_into_use(audio, data, transport)
+        self._sessions[session] = audio
+        self._tasks.start_soon(self._keep, session, audio)
+        self._take_into_use(audio, hello, transport)
         self._put.send_nowait(audio)
         return audio
 
@@ -299,8 +350,9 @@ class Acceptor:
             RemoteProtocolError: refused; the live session is as it was.
         """
         core, shell, secret = audio._core, audio._shell, secrets.token_bytes(_SECRET_BYTES)
+        assert isinstance(core, ReceiverConnection)
         if hello.resume is None:  # anew, in the place of a first hello: it has to prove as much as that one
-            await self._authorize(hello, transport)
+            await self._authorize(_greeting(hello, transport))
             core.open(hello, transport.binding, secret, self._now())
         else:
             core.resume(hello, transport.binding, secret, self._now())
@@ -313,9 +365,10 @@ class Acceptor:
         self._take_into_use(audio, data, transport)
 
     @staticmethod
-    def _take_into_use(audio: AudioIn, hello: Wire, transport: Transport) -> None:
-        """Let the session send on the transport that this hello came on."""
-        audio._shell.trace_message("in", Channel.CONTROL, hello)
+    def _take_into_use(audio: AudioIn, hello: Wire | None, transport: Transport) -> None:
+        """Let the session send on the transport (on which this hello came, where there is one)."""
+        if hello is not None:
+            audio._shell.trace_message("in", Channel.CONTROL, hello)
         audio._shell.transport = transport
         audio._shell.flush()
 
@@ -347,6 +400,10 @@ class Acceptor:
             await transport.aclose()
 
 
+def _greeting(hello: Hello, transport: Transport) -> Greeting:
+    return Greeting(auth=hello.auth, peer=transport.peer, session=hello.session, info=hello.info or {})
+
+
 def serve_websocket(host: str, port: int, *, path: str | None = None, **options: Any) -> Acceptor:
     """An Acceptor on a WebSocket server; ``options`` as of :class:`Acceptor`.
 
@@ -356,8 +413,10 @@ def serve_websocket(host: str, port: int, *, path: str | None = None, **options:
         MissingExtra: ``websockets`` is not installed.
     """
     from lipwire.transports import WebSocketListener
+    from lipwire.transports.urls import SUBPROTOCOL
 
-    return Acceptor(WebSocketListener(host, port, path=path), **options)
+    subprotocol = None if options.get("version") == 0 else SUBPROTOCOL
+    return Acceptor(WebSocketListener(host, port, path=path, subprotocol=subprotocol), **options)
 
 
 def serve_webrtc(host: str, port: int, *, path: str = "/lipwire", token: str | None = None, **options: Any) -> Acceptor:

@@ -26,6 +26,7 @@ from lipwire.protocol.receiver import ReceiverConnection, ReceiverCounters
 from lipwire.protocol.registry import Feature
 from lipwire.protocol.states import SessionState
 from lipwire.protocol.trace import TraceHook
+from lipwire.protocol.version0_receiver import ReceiverConnection0
 from lipwire.transports.shell import Shell
 
 from .blocking import BlockingAudioIn
@@ -71,7 +72,7 @@ class AudioIn:
 
     def __init__(
         self,
-        connection: ReceiverConnection,
+        connection: ReceiverConnection | ReceiverConnection0,
         *,
         peer: str,
         frame_ms: float | None = None,

@@ -7,8 +7,9 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import anyio
 import anyio.abc
@@ -18,6 +19,7 @@ from lipwire.protocol.errors import (
     Close,
     CloseCode,
     LipwireError,
+    LocalProtocolError,
     SessionError,
     escaped,
     session_error,
@@ -40,6 +42,7 @@ from lipwire.protocol.sender import SenderConnection
 from lipwire.protocol.sender_handshake import SenderSettings
 from lipwire.protocol.states import SessionState
 from lipwire.protocol.trace import TraceHook
+from lipwire.protocol.version0_sender import SenderConnection0, SenderSettings0
 from lipwire.transports.base import Connector, ConnectRefused, MissingExtra, Transport, TransportError
 from lipwire.transports.shell import Shell
 
@@ -52,6 +55,8 @@ _BREATHE_EVERY = 16
 _NEW_SESSION = (CloseCode.PEER_GONE, CloseCode.UNKNOWN_SESSION, CloseCode.RESUME_STATE)
 """After these a new session may do; after others only when the peer says when to come again (LW-CLOSE-7)."""
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 2.0
+
+_Core: TypeAlias = SenderConnection | SenderConnection0
 
 
 class AudioOut:
@@ -75,6 +80,10 @@ class AudioOut:
         on_event: called with each event of the session, in the event loop; must not wait. What it raises is logged.
         trace: called with each message and event (decoded, secrets left out); see ``JsonLinesTrace``.
         wait_connected: whether entering waits.
+        version: of the protocol. 0 is VideoSDK's deployed wire (SPEC, Appendix A): mono s16le, no features, no token,
+            no resume, and positions that are not exact. Both sides have to be told.
+        version_0: how version 0 is spoken, where that differs from the defaults; its format, limits, connect time and
+            first segment are taken from the other arguments.
 
     Raises, on entering:
         SessionRefused: the avatar answered and said no (version, format, token, features).
@@ -96,6 +105,8 @@ class AudioOut:
         on_event: Callable[[Event], None] | None = None,
         trace: TraceHook | None = None,
         wait_connected: bool = True,
+        version: Literal[0, 1] = 1,
+        version_0: SenderSettings0 | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.format = format or PcmFormat()
@@ -111,6 +122,9 @@ class AudioOut:
         self._user_hook = on_event
         self._trace = trace
         self._wait_connected = wait_connected
+        if version == 0 and auth is not None:
+            raise LocalProtocolError(CloseCode.OUT_OF_STATE, "version 0 can not carry a token")
+        self._version_0 = (version_0 or SenderSettings0()) if version == 0 else None
         self._now = clock
         self._shell = self._new_shell(first_segment=1)
         self._segments: dict[int, Segment] = {}
@@ -339,7 +353,27 @@ class AudioOut:
 
     # -- within --------------------------------------------------------------------------------------------
 
-    def _new_shell(self, first_segment: int) -> Shell[SenderConnection]:
+    def _new_shell(self, first_segment: int) -> Shell[_Core]:
+        return Shell(
+            self._new_core(first_segment),
+            self._on_event,
+            logger=_logger,
+            trace=self._trace,
+            clock=self._now,
+            on_flush=self._wake_writers,
+        )
+
+    def _new_core(self, first_segment: int) -> _Core:
+        session, now = secrets.token_bytes(16), self._now()
+        if self._version_0 is not None:
+            settings_0 = replace(
+                self._version_0,
+                format=self.wire_format,
+                limits=self._limits,
+                connect_time=self._connect_timeout,
+                first_segment=first_segment,
+            )
+            return SenderConnection0(settings_0, session, now)
         settings = SenderSettings(
             formats=(self.wire_format,),
             limits=self._limits,
@@ -349,15 +383,7 @@ class AudioOut:
             connect_time=self._connect_timeout,
             first_segment=first_segment,
         )
-        connection = SenderConnection(settings, secrets.token_bytes(16), self._now())
-        return Shell(
-            connection,
-            self._on_event,
-            logger=_logger,
-            trace=self._trace,
-            clock=self._now,
-            on_flush=self._wake_writers,
-        )
+        return SenderConnection(settings, session, now)
 
     def _wake_writers(self) -> None:
         """Audio was sent or cut, perhaps: wake who waits for room."""
@@ -388,7 +414,7 @@ class AudioOut:
         finally:
             self._over.set()
 
-    async def _connect_in_turn(self, shell: Shell[SenderConnection]) -> None:
+    async def _connect_in_turn(self, shell: Shell[_Core]) -> None:
         """One session's transports, one after the other, with a growing pause between failures."""
         delay = _BACKOFF_FIRST
         if self._retry_after is not None:  # as the peer asked when it closed the session before
@@ -414,7 +440,7 @@ class AudioOut:
             await anyio.sleep(delay * random.uniform(0.75, 1.25) if self._retry_after is None else self._retry_after)
             delay = min(2 * delay, _BACKOFF_MOST)
 
-    async def _use(self, shell: Shell[SenderConnection], transport: Transport) -> bool:
+    async def _use(self, shell: Shell[_Core], transport: Transport) -> bool:
         """Serve one transport until it ends. Gives whether the session was opened, or resumed, on it."""
         if shell.connection.state is SessionState.CLOSED:  # while the transport was being made
             transport.abort()
@@ -428,7 +454,7 @@ class AudioOut:
             self._last_transport_error = str(ended)
         return self._openings > openings
 
-    def _give_up(self, shell: Shell[SenderConnection], error: Exception) -> None:
+    def _give_up(self, shell: Shell[_Core], error: Exception) -> None:
         """The other end refused below the protocol, or there is no other transport: no use in trying again."""
         if isinstance(error, ConnectRefused) and shell.connection.state is SessionState.IDLE:
             close = Close(code=CloseCode.UNAUTHORIZED, reason=str(error), by_peer=True)

@@ -173,7 +173,8 @@ export class Receiver extends Peer {
     if (s === undefined) throw new LipwireError('invalid_segment', 'the end of what was never started');
     if (s.total === total) return; // LW-SEGMENT-7
     const missing = !this.repair && total > s.buffer.received; // LW-AUDIO-8
-    if (s.total !== null || missing || total < s.buffer.highest || total > LONGEST) throw new LipwireError('invalid_position', 'total');
+    const least = Math.max(s.buffer.highest, s.known ?? 0);
+    if (s.total !== null || missing || total < least || total > LONGEST) throw new LipwireError('invalid_position', 'total');
     s.total = total;
     this.deliver();
   }

@@ -300,7 +300,7 @@ export class Sender extends Peer {
 
   sessionEnded(how) { // LW-CLOSE-4
     const cause = how.by === 'us' && how.code !== 0 ? 'peer fault' : CLOSED[how.by];
-    for (const s of this.segments.values()) this.finishSegment(s, s.played ?? 0, true, cause, !s.started);
+    for (const s of this.segments.values()) this.finishSegment(s, s.played ?? 0, true, s.isCut ? 'interrupted' : cause, !s.started);
     this.goOn();
     this.rejectOpened(Object.assign(new Error(`${how.name}: ${how.reason}`), { how }));
   }

@@ -247,7 +247,7 @@ class SenderConnection0(Connection):
     # -- received ------------------------------------------------------------------------------------------
 
     def receive(self, channel: Channel, data: Wire, now: float) -> None:  # noqa: ARG002
-        """Take one message from the transport. Nothing that comes closes the session (LW-V0-24)."""
+        """Take one message from the transport. Nothing that comes closes the session (SPEC, A.3)."""
         if self.state is not SessionState.OPEN:
             return
         message = parse_ack(data)

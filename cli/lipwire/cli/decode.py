@@ -66,7 +66,7 @@ def _entries(given: Sequence[str]) -> Iterator[dict[str, Any]]:
             return
         path = Path(only)
         if path.is_file() or not _is_hex(only):
-            if not path.exists():
+            if not only or not path.exists():
                 raise CommandError(f"{only!r} is neither hex nor a file", status=USAGE)
             yield from _from_bytes(path.read_bytes(), only)
             return

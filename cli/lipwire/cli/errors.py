@@ -74,10 +74,12 @@ def _session(error: SessionError) -> str:
     close, text = error.close, _shown(error)
     match error:
         case NeverConnected():
-            reason = escaped(close.reason, 400)
-            return f"no session: {reason}{_transport_hint(reason)}"
+            reason = escaped(close.reason, 400).replace("no transport in time", "no answer in time")
+            return f"no session: {reason}{_transport_hint(reason) or '; is a Lipwire server listening there?'}"
         case SessionLost():
             return f"the connection was lost and did not come back in time ({escaped(close.reason, 400)})"
+        case SessionRefused() if close.by_peer is False:
+            return f"the other end broke the protocol: {escaped(close.reason, 400)}{_close_hint(close.code)}"
         case SessionRefused():
             # What refused below the protocol, an HTTP status say, is named with its URL.
             told = escaped(close.reason, 400) if "://" in close.reason else text
@@ -89,8 +91,8 @@ def _session(error: SessionError) -> str:
 def _close_hint(code: CloseCode | int) -> str:
     hints: dict[CloseCode | int, str] = {
         CloseCode.UNSUPPORTED_FORMAT: "; choose another with --sample-rate and --channels",
-        CloseCode.NOT_LIPWIRE: "; the other end does not speak Lipwire",
-        CloseCode.MALFORMED: "; the other end does not speak Lipwire version 1 (version 0 sends raw PCM)",
+        CloseCode.NOT_LIPWIRE: "; it does not speak Lipwire",
+        CloseCode.MALFORMED: "; it does not speak Lipwire version 1 (version 0 sends raw PCM)",
         CloseCode.HANDSHAKE_TIMEOUT: "; something listens there, but it does not answer as Lipwire does",
         CloseCode.BUSY: "; try again later",
     }
@@ -115,6 +117,6 @@ def _transport_hint(reason: str) -> str:
         return "; is `lipwire receive` (or your avatar server) running there?"
     if "disconnected" in low:
         return "; is it a WebRTC server (http://), or perhaps one for WebSockets (ws://)?"
-    if "no connection within" in low or "no session in time" in low or "no transport in time" in low:
+    if "no connection within" in low or "no answer in time" in low:
         return "; something may listen there, but it does not answer as Lipwire does"
     return ""

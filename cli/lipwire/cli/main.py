@@ -22,6 +22,8 @@ EXAMPLES = """examples:
 
 `lipwire COMMAND --help` says more of each. Exit codes: 0 all went well, 1 something failed, 2 wrong usage."""
 _INTERRUPTED = 130
+LOGGERS = ("lipwire", "websockets", "aiohttp", "aiortc", "aioice")
+"""Those that have something to say of a session; what goes wrong in them, the commands say in their own words."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -78,12 +80,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def set_up_logging(verbose: bool) -> None:
     """Write the log to standard error, or not at all: what matters is said by the commands themselves."""
-    logger = logging.getLogger("lipwire")
     handler: logging.Handler = logging.StreamHandler() if verbose else logging.NullHandler()
     handler.setFormatter(logging.Formatter("%(relativeCreated)7.0f ms  %(name)s: %(message)s"))
-    logger.handlers[:] = [handler]
-    logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
-    logger.propagate = False
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
 
 
 if __name__ == "__main__":

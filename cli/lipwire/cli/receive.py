@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import hmac
 import json
+import logging
+import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from lipwire.protocol.errors import escaped
 
 from .errors import FAILED, USAGE, CommandError
 from .options import add_format, add_token, positive
@@ -24,6 +28,12 @@ EXAMPLES = """examples:
   lipwire receive --json | jq .                        a JSON object a line: listening, session, started, ended, …
 
 Nothing is really played: what it takes, it takes at the pace of playback, and reports as an avatar would."""
+
+_HTTP_HINTS = {
+    "400": ": it is no Lipwire agent, or one that speaks version 0",
+    "401": ": its token is missing or wrong",
+    "426": ": it is not a WebSocket client",
+}
 
 
 def add(commands: Any) -> None:
@@ -63,6 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
         listener = listener_for(arguments.url, token=arguments.token)
     except ValueError as error:
         raise CommandError(str(error), status=USAGE) from error
+    for name in ("lipwire.receiver", "websockets.server"):
+        logging.getLogger(name).handlers[:] = [_Refusals()]
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)
     return anyio.run(partial(_receive, arguments, listener))
@@ -114,6 +126,18 @@ async def _receive(arguments: argparse.Namespace, listener: Listener) -> int:
                     break
                 tasks.start_soon(play)
     return 0 if good else FAILED
+
+
+class _Refusals(logging.Handler):
+    """Says of each agent that was turned away why."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if "rejected (" in text or "response sent (" in text:  # by the WebSocket library, before a hello
+            status = text[text.index("(") + 1 :].removesuffix(")")
+            text = f"a connection was refused with HTTP {status}{_HTTP_HINTS.get(status[:3], '')}"
+        if "refused" in text:
+            print(f"lipwire: {escaped(text, 400)}", file=sys.stderr, flush=True)
 
 
 def _tell(as_json: bool, session: int, what: dict[str, Any]) -> None:

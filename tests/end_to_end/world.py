@@ -83,7 +83,7 @@ async def settle(turns: int = 30) -> None:
         await anyio.lowlevel.checkpoint()
 
 
-async def until(condition: Callable[[], Any], *, seconds: float = FOREVER) -> None:
+async def until(condition: Callable[[], Any], *, seconds: float = 60) -> None:
     """Wait until a condition holds."""
     with anyio.fail_after(seconds):
         while not condition():  # noqa: ASYNC110 - time is virtual

@@ -190,7 +190,7 @@ class TestLeaving:
             assert segment.result.cause is Cause.PLAYED
             await until(lambda: world.renderer.done)
             assert world.renderer.audio.closed.code is CloseCode.NORMAL
-            assert world.acceptor.sessions == ()
+            await until(lambda: not world.acceptor.sessions)
             with pytest.raises(SessionClosed):
                 out.segment()
 

@@ -22,7 +22,7 @@ from lipwire.protocol.errors import escaped
 from lipwire.protocol.events import Event, SessionEnded, TransportDropped
 from lipwire.protocol.trace import TraceHook, event_record, message_record
 
-from .base import Transport, TransportError
+from .base import Transport, TransportBroken, TransportEnded, TransportError
 
 CLOSE_TIME = 2.0
 """Seconds that closing a transport may take."""
@@ -74,9 +74,12 @@ class Shell(Generic[C]):
                     if self.trace is not None:
                         self.trace_message("out", channel, data)
             except TransportError as error:
-                self._logger.warning("%s: sending failed: %s", connection.role.value, escaped(str(error)))
+                if self._send_error is None:
+                    self._logger.info("%s: sending failed: %s", connection.role.value, escaped(str(error)))
                 self._send_error = error
-                self.drop_transport()
+                # One that has ended may still hold messages that came before, a close say; its reader finds the end.
+                if not isinstance(error, (TransportEnded, TransportBroken)):
+                    self.drop_transport()
         events = connection.take_events()
         if events:
             self._events += events

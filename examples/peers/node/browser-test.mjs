@@ -35,17 +35,15 @@ const server = createServer((request, response) => {
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 
 const profile = mkdtempSync(join(tmpdir(), 'lipwire-chromium-'));
+const leave = (status) => {
+  process.on('exit', () => rmSync(profile, { recursive: true, force: true, maxRetries: 10 })); // after playwright, which ends Chromium
+  process.exit(status);
+};
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => leave(1));
 const browser = await chromium.launchPersistentContext(profile, {
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: FLAGS,
 });
-let ending = null;
-const end = () => (ending ??= (async () => {
-  await browser.close();
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-  server.close();
-})());
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, end);
 
 const print = (event, facts = {}) => console.log(JSON.stringify({ event, ...facts }));
 const page = browser.pages()[0] ?? await browser.newPage();
@@ -59,4 +57,5 @@ const done = new Promise((resolve) => {
   }).then(() => page.goto(`http://127.0.0.1:${server.address().port}/browser/index.html?${new URLSearchParams(values)}`));
 });
 await done;
-await end();
+await browser.close();
+leave(0);

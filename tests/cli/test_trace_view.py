@@ -131,7 +131,7 @@ def test_the_trace_of_one_end_is_enough(session, peer):
     assert bool(one["sent"]) == (peer == "sender")
 
 
-def test_a_fault_is_told(session):
+def test_a_fault_is_told():
     r = Recorder()
     r.send(0, "sender", HELLO)
     r.send(0.1, "receiver", m.CloseMessage(18, "a bad field"))

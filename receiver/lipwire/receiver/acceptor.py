@@ -130,7 +130,12 @@ class Acceptor:
         return tuple(self._sessions.values())
 
     async def __aenter__(self) -> Self:
-        await self._listener.__aenter__()
+        try:
+            await self._listener.__aenter__()
+        except BaseException:
+            self._put.close()
+            self._accepted.close()
+            raise
         self._stop = anyio.CancelScope(shield=True)
         self._running = anyio.create_task_group()
         await self._running.__aenter__()

@@ -14,11 +14,10 @@ import msgpack
 from .channels import Wire
 from .errors import CloseCode, LocalProtocolError, RemoteProtocolError
 from .limits import BOUNDS, DEPTH, ENTRIES, MAX_INT
-from .messages import MAGIC, VERSION, AudioMessage, Message, Numbered
+from .messages import AudioMessage, Message, Numbered
 from .registry import BY_MESSAGE, BY_TYPE, IGNORABLE, Entry
 
 _AUDIO: Final = 17
-_HELLO: Final = 1
 _NUMBERED: Final = 6
 
 _packb = msgpack.Packer(autoreset=True, unicode_errors="surrogatepass").pack
@@ -170,8 +169,6 @@ def _build(array: Sequence[Any]) -> Message | None:
         if number in IGNORABLE:
             return None
         raise RemoteProtocolError(CloseCode.UNKNOWN_MESSAGE, f"message type {number!r:.30} is not known")
-    if number == _HELLO:
-        _check_greeting(array)
     return _build_fields(entry, array)
 
 
@@ -195,21 +192,3 @@ def _build_inner(array: list[Any]) -> Message:
     if entry is None or not entry.numbered:
         raise RemoteProtocolError(CloseCode.INVALID_FIELD, f"a message of type {number!r:.30} can not be numbered")
     return _build_fields(entry, array)
-
-
-def _check_greeting(array: Sequence[Any]) -> None:
-    """Check what no version of hello can change (LW-INVARIANT-1, LW-INVARIANT-3) before all that one can."""
-    if len(array) < 3 or array[1] != MAGIC or type(array[2]) is not list:
-        raise RemoteProtocolError(CloseCode.NOT_LIPWIRE, "a hello without the magic word and a list of versions")
-    versions = array[2]
-    if VERSION not in versions:
-        raise RemoteProtocolError(
-            CloseCode.UNSUPPORTED_VERSION,
-            f"versions {versions!r:.60} are offered, and version {VERSION} is spoken here",
-            details={"versions": [VERSION]},
-        )
-
-
-def frame_overhead(segment: int, position: int, cut_through: int) -> int:
-    """Bytes that an audio message needs beside its samples."""
-    return len(_packb((_AUDIO, segment, position, cut_through, b""))) + 4

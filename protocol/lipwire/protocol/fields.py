@@ -57,6 +57,19 @@ class Str:
 
 
 @dataclass(frozen=True)
+class Word:
+    """One word and no other."""
+
+    word: str
+    spec: str = "str"
+
+    def check(self, name: str, value: Any) -> str:
+        if value != self.word:
+            raise invalid(name, repr(self.word), value)
+        return self.word
+
+
+@dataclass(frozen=True)
 class Bin:
     """A binary of so many bytes."""
 
@@ -146,6 +159,24 @@ class ListOf:
         if type(value) is not list or not self.low <= len(value) <= self.high:
             raise invalid(name, f"a list of {self.low} to {self.high} entries", value)
         return [self.item.check(name, item) for item in value]
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Ranges [first, end) that are not empty, ascend and do not touch."""
+
+    low: int
+    high: int
+    spec: str = "[[int, int]]"
+
+    def check(self, name: str, value: Any) -> list[list[int]]:
+        ranges = ListOf(Row((Int(), Int())), self.low, self.high).check(name, value)
+        reached = -1
+        for first, end in ranges:
+            if not reached < first < end:
+                raise invalid(name, "ranges that ascend, apart, none of them empty", value)
+            reached = end
+        return ranges
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Final
 
 from . import messages as m
 from .channels import Binding, Channel
-from .fields import Array, Bin, Bool, FieldTypes, Int, Lenient, ListOf, Map, Nil, Row, Str, Token
+from .fields import Array, Bin, Bool, FieldTypes, Int, Lenient, ListOf, Map, Nil, Ranges, Row, Str, Token, Word
 from .limits import NACK_RANGES
 
 
@@ -95,7 +95,7 @@ def _entry(
 
 
 _HELLO: Final[FieldTypes] = {
-    "magic": Str(0, 64),
+    "magic": Word(m.MAGIC),
     "versions": ListOf(Int(), 1, 16),
     "session": Bin(16, 16),
     "generation": _ID,
@@ -135,7 +135,7 @@ _STREAM_ENDED: Final[FieldTypes] = {
     "interrupted": Bool(),
     "cause": Int(),
 }
-_NACK: Final[FieldTypes] = {"segment": _ID, "missing": ListOf(Row((_POSITION, _POSITION)), 1, NACK_RANGES)}
+_NACK: Final[FieldTypes] = {"segment": _ID, "missing": Ranges(1, NACK_RANGES)}
 _AT: Final[FieldTypes] = {"segment": _ID, "position": _POSITION}
 
 _F = Feature

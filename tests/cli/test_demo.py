@@ -245,3 +245,19 @@ def test_wav_files_can_be_read_by_others(tmp_path, form):
         assert (stream.rate, len(stream.layout.channels)) == (form.rate, form.channels)
         assert b"".join(frame.to_ndarray().tobytes() for frame in container.decode(stream)) == pcm
     assert read_pcm(path) == pcm
+
+
+@pytest.mark.parametrize("again", [0, 9_000])
+@pytest.mark.parametrize("width", [80, 100, 150])
+def test_no_number_is_cut_short(finished, width, again):
+    finished.segments[1].first_sample_delay = 12.345
+    finished.segments[1].ended["sent_again"] = again
+    finished.judge()
+    told = io.StringIO()
+    display = Display(finished, "memory", live=False)
+    display.console = Console(file=told, width=width)
+    display.console.print(display._table())
+    assert "12345 ms" in told.getvalue()
+    assert "interrupted" in told.getvalue()
+    assert ("375 ms" in told.getvalue()) == (again > 0)
+    assert "…" not in told.getvalue()

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -14,7 +15,9 @@ from rich.text import Text
 from .demo_run import DemoRun, SegmentRun
 
 BAR = 40
-_WIDTH = 150
+_GOOD_WIDTH, _FAULTY_WIDTH, _LEAST_TEXT = 66, 82, 12
+"""Of the table without the texts, and of a text that is worth its place."""
+_WIDTH = 120
 """Of what is not a terminal."""
 
 
@@ -111,31 +114,48 @@ class Display:
             console.print(Text(f"Look at the trace: lipwire trace view {trace}", style="dim"))
 
     def _table(self) -> Table:
-        seconds = self._demo.format.seconds
-        table = Table(title=f"over {self._transport}", title_justify="left", title_style="bold")
+        seconds, segments = self._demo.format.seconds, self._demo.segments.values()
+
+        def again(segment: SegmentRun) -> int:
+            return segment.ended["sent_again"] if segment.ended is not None else 0
+
+        faulty = any(again(segment) or segment.concealed for segment in segments)
+        table = Table(title=f"over {self._transport}", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+        table.show_edge, table.padding = False, (0, 1, 0, 0)
+        room = min(self.console.width - (_FAULTY_WIDTH if faulty else _GOOD_WIDTH), 48)
+        wide = room >= _LEAST_TEXT
+        table.caption = (
+            "First sample: from the first write on; what is written while another segment plays waits for it."
+        )
+        table.caption_justify = "left"
         table.add_column("#", justify="right")
-        table.add_column("text", max_width=36, no_wrap=True, overflow="ellipsis")
-        for name in ("length", "sent", "heard"):
-            table.add_column(name, justify="right")
-        table.add_column("ended")
-        for name in ("first sample\nafter", "interrupt\ntook", "sent\nagain", "concealed"):
-            table.add_column(name, justify="right")
-        table.add_column("as sent")
-        for segment in self._demo.segments.values():
+        if wide:
+            table.add_column("text", no_wrap=True, overflow="ellipsis", max_width=room)
+        for name in ("length\ns", "sent\ns", "heard\ns"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("ended", no_wrap=True)
+        for name in ("first\nsample", "interrupt\ntook", *(("sent\nagain", "con-\ncealed") if faulty else ())):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("as\nsent", no_wrap=True)
+        for segment in segments:
             ended = segment.ended
-            table.add_row(
+            cells: list[str | Text] = [
                 str(segment.number),
-                segment.piece.text,
-                f"{seconds(segment.total):.3f} s",
-                f"{seconds(segment.sent):.3f} s",
-                "?" if ended is None else f"{seconds(ended['position']):.3f} s",
+                *([segment.piece.text] if wide else []),
+                f"{seconds(segment.total):.3f}",
+                f"{seconds(segment.sent):.3f}",
+                "?" if ended is None else f"{seconds(ended['position']):.3f}",
                 self._end_of(segment),
                 _milliseconds(segment.first_sample_delay),
                 _milliseconds(segment.interrupt_latency),
-                "" if ended is None or not ended["sent_again"] else f"{1000 * seconds(ended['sent_again']):.0f} ms",
-                "" if not segment.concealed else f"{1000 * seconds(segment.concealed):.0f} ms",
-                Text("yes", "green") if segment.bit_exact else Text("NO", "bold red"),
-            )
+            ]
+            if faulty:
+                cells += [
+                    _milliseconds(seconds(again(segment)) or None),
+                    _milliseconds(seconds(segment.concealed) or None),
+                ]
+            cells.append(Text("yes", "green") if segment.bit_exact else Text("NO", "bold red"))
+            table.add_row(*cells)
         return table
 
     @staticmethod
@@ -165,4 +185,6 @@ class Display:
 
 
 def _milliseconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{1000 * seconds:.1f} ms"
+    if seconds is None:
+        return ""
+    return f"{1000 * seconds:.1f} ms" if seconds < 0.1 else f"{1000 * seconds:.0f} ms"

@@ -16,7 +16,7 @@ from .errors import USAGE, CommandError, require
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SHIPPED = Path(__file__).parent / "speech"
+SHIPPED = Path(__file__).parent / "recording"
 FRAME = 0.02
 PAUSE = 0.25
 """Seconds of quiet that end a piece."""
@@ -37,7 +37,7 @@ class Piece:
 
 def shipped(pcm: PcmFormat) -> list[Piece]:
     """Read the recording that ships with the project."""
-    entries: list[dict[str, Any]] = json.loads((SHIPPED / "speech.json").read_text("utf-8"))
+    entries: list[dict[str, Any]] = json.loads((SHIPPED / "sentences.json").read_text("utf-8"))
     return [
         Piece(
             text=entry["text"],

@@ -20,6 +20,7 @@ from .events import Event
 from .limits import BOUNDS
 from .messages import Hello, Message, Numbered, Welcome
 from .registry import BY_MESSAGE
+from .version0 import INTERRUPT
 
 _HIDDEN = b"hidden" + bytes(10)
 
@@ -41,11 +42,13 @@ class JsonLinesTrace:
         self._file.write(json.dumps(record, separators=(",", ":")) + "\n")
 
 
-def message_record(peer: str, kind: str, channel: Channel, data: Wire, now: float) -> dict[str, Any]:
+def message_record(peer: str, kind: str, channel: Channel, data: Wire, now: float, version: int = 1) -> dict[str, Any]:
     """Describe one message that was sent or received, whether it can be decoded or not."""
     record: dict[str, Any] = {"t": round(now, 6), "peer": peer, "kind": kind, "channel": channel.value}
     if isinstance(data, str):
         return record | {"text": data}
+    if version == 0:  # no message has a type there: bytes are PCM, or the interrupt
+        return record | ({"text": data.decode()} if data == INTERRUPT else {"bytes": len(data)})
     try:
         message = decode(data, int(BOUNDS["message"].cap))
     except ProtocolError as error:

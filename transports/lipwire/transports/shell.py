@@ -103,7 +103,9 @@ class Shell(Generic[C]):
     def trace_message(self, kind: str, channel: Channel, data: Wire) -> None:
         """Record one message, if there is a trace; ``kind``: "in" or "out"."""
         if self.trace is not None:
-            self._trace(message_record(self.connection.role.value, kind, channel, data, self.clock()))
+            self._trace(
+                message_record(self.connection.role.value, kind, channel, data, self.clock(), self.connection.version)
+            )
 
     async def serve(self, transport: Transport) -> TransportError | None:
         """Read a transport, which the state machine has been attached to, until it ends; then close it.

@@ -38,6 +38,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.clock = 1_000.0
         self.turns = 0
         """How often the loop has run."""
+        self.at_turn: tuple[int, Callable[[], None]] | None = None
 
     def time(self) -> float:
         return self.clock
@@ -50,6 +51,8 @@ class _Jumping(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         self._loop.turns += 1
+        if self._loop.at_turn is not None and self._loop.at_turn[0] == self._loop.turns:
+            self._loop.call_soon(self._loop.at_turn[1])
         ready = super().select(0)
         if ready or timeout is None or timeout <= 0:
             return ready or super().select(5 if timeout is None else 0)
@@ -256,20 +259,29 @@ async def connected(*, out: dict[str, Any] | None = None, connector: Any = None,
 
 
 class CancelledAt:
-    """Awaits something and cancels it at its n-th suspension, by a cancel scope or (``native``) as asyncio does.
+    """Awaits something and cancels it. ``how``:
+
+    - "scope": by a cancel scope, at its n-th suspension;
+    - "native": the same, as asyncio does it;
+    - "turn": by a cancel scope, at the n-th turn of the (asyncio) loop, whoever was at work in it.
 
     After ``run``, ``reached`` tells whether it got so far.
     """
 
-    def __init__(self, number: int, *, native: bool = False) -> None:
+    def __init__(self, number: int, how: str = "scope") -> None:
         self.number = number
-        self.native = native
+        self.native = how == "native"
+        self._by_turns = how == "turn"
         self.reached = False
         self.count = 0
         self.cancelled = False
         self._scope = anyio.CancelScope()
 
     async def run(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        loop: Any = None
+        if self._by_turns:
+            loop = asyncio.get_running_loop()
+            loop.at_turn = loop.turns + self.number, self._cancel
         with self._scope:
             try:
                 return await _Stepped(work(), self._step)
@@ -280,13 +292,18 @@ class CancelledAt:
                 assert task is not None
                 task.uncancel()
                 self.cancelled = True
+            finally:
+                if loop is not None:
+                    loop.at_turn = None
         self.cancelled = self.cancelled or self._scope.cancelled_caught
         return None
 
     def _step(self) -> None:
         self.count += 1
-        if self.count != self.number:
-            return
+        if self.count == self.number and not self._by_turns:
+            self._cancel()
+
+    def _cancel(self) -> None:
         self.reached = True
         if self.native:
             task = asyncio.current_task()

@@ -67,6 +67,8 @@ def test_control_characters_are_escaped(run):
         ("9104", 18, "invalid_field"),
         ("92dc04ff", 21, "limit_exceeded"),
         ("9201a3666f6f", 32, "not_lipwire"),
+        ("dc000201c0", 32, "not_lipwire"),
+        ("9301a76c6970776972659102", 33, "unsupported_version"),
     ],
 )
 def test_what_breaks_a_rule_has_its_close_code(run, data, code, name):
@@ -114,15 +116,19 @@ def test_a_trace(run, tmp_path):
         },
         {"t": 100.25, "peer": "sender", "kind": "event", "name": "StreamEnded", "fields": {"segment": 1}},
         {"t": 100.5, "peer": "sender", "kind": "in", "channel": "control", "text": "hi"},
+        {"t": 100.6, "peer": "sender", "kind": "out", "channel": "media", "bytes": 960},
+        {"t": 100.7, "peer": "sender", "kind": "in", "channel": "control", "hex": "c0", "error": "not a message"},
     ]
     trace.write_text("".join(json.dumps(record) + "\n" for record in records))
     outcome = run("decode", trace)
-    first, second, third = outcome.out.splitlines()
+    first, second, third, fourth, fifth = outcome.out.splitlines()
     assert first.split() == ["0.000", "sender", "→", "control", "ping", "t1", "5"]
     assert "0.250" in second
     assert "StreamEnded" in second
     assert "text" in third
-    assert outcome.status == 1  # for the text message
+    assert fourth.split()[-3:] == ["pcm", "bytes", "960"]
+    assert "not a message" in fifth
+    assert outcome.status == 1
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from lipwire.protocol.codec import decode
 from lipwire.protocol.errors import ProtocolError, code_name
 from lipwire.protocol.limits import BOUNDS
 from lipwire.protocol.messages import Hello, Welcome
+from lipwire.protocol.receiver import read_hello
 from lipwire.protocol.registry import BY_MESSAGE, Role
 from lipwire.protocol.trace import describe, without_secrets
 
@@ -105,11 +106,20 @@ def _is_hex(text: str) -> bool:
     return bool(packed) and len(packed) % 2 == 0 and all(c in string.hexdigits for c in packed)
 
 
+def _begins_as_hello(data: bytes) -> bool:
+    """Whether it is an array that begins with the integer 1."""
+    if data[:1] == b"\xdc":
+        return data[3:4] == b"\x01"
+    return len(data) > 1 and 0x90 < data[0] < 0xA0 and data[1] == 1
+
+
 def decoded(data: bytes) -> dict[str, Any]:
     """Describe one message."""
     entry: dict[str, Any] = {"bytes": len(data)}
     try:
-        message = decode(data, int(BOUNDS["message"].cap))
+        # A hello is always the first message, and is judged by the rules for that.
+        read = read_hello if _begins_as_hello(data) else decode
+        message = read(data, int(BOUNDS["message"].cap))
     except ProtocolError as error:
         wrong: dict[str, Any] = {"code": int(error.code), "name": code_name(error.code), "reason": str(error)}
         if error.details:
@@ -142,8 +152,8 @@ def _from_record(record: Record, begin: float) -> dict[str, Any]:
         "fields": dict(fields),
         **({"number": number} if number is not None else {}),
     }
-    if "error" in record or "text" in record:
-        entry["error"] = {"reason": record.get("error") or "a text message"}
+    if "error" in record:
+        entry["error"] = {"reason": record["error"]}
     return entry
 
 

@@ -46,6 +46,8 @@ def unwrapped(record: Record) -> tuple[str, Mapping[str, Any], int | None]:
         return inner.get("name", ""), inner.get("fields") or {}, fields.get("number")
     if "text" in record:
         return "text", {"text": record["text"]}, None
+    if "bytes" in record and not name:  # version 0 has PCM, and no types of messages
+        return "pcm", {"bytes": record["bytes"]}, None
     if "error" in record:
         return "error", {"error": record["error"]}, None
     return name, fields, None

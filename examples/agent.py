@@ -1,6 +1,7 @@
 """An agent: speaks, is interrupted, and knows what was heard. Start ``avatar.py`` first."""
 
 import sys
+from collections.abc import AsyncIterator
 
 import anyio
 import numpy as np
@@ -9,7 +10,7 @@ from lipwire.sender import AudioOut, PcmFormat
 from lipwire.transports import connect_websocket
 
 
-async def tts(text: str):
+async def tts(text: str) -> AsyncIterator[np.ndarray]:
     """Stands for your TTS: 20 ms of 24 kHz mono at a time."""
     for n in range(5 * len(text)):
         yield (8_000 * np.sin(np.arange(n * 480, n * 480 + 480) * 0.06)).astype(np.int16)

@@ -15,7 +15,14 @@ from lipwire.protocol.limits import Limits
 from lipwire.protocol.messages import CloseMessage, Hello, Ping, Welcome
 from lipwire.receiver import Acceptor, AudioIn, Greeting, SegmentEnd, open_audio_in
 from lipwire.sender import AudioOut, Cause
-from lipwire.transports import ScriptedTransport, Transport, TransportClosed, TransportError, memory_pair
+from lipwire.transports import (
+    ScriptedTransport,
+    Transport,
+    TransportBroken,
+    TransportClosed,
+    TransportError,
+    memory_pair,
+)
 
 from ..end_to_end.world import CountedListener, avatar, connected, settle, speech, tasks_living, until
 
@@ -339,6 +346,40 @@ class TestLeaving:
                 await settle()
             await settle()
         assert ended == ["loop"]
+
+    async def test_several_wait_for_sessions(self) -> None:
+        listener = CountedListener()
+        got: list[AudioIn | None] = []
+        async with anyio.create_task_group() as tasks:
+            async with Acceptor(listener, clock=anyio.current_time) as acceptor:
+
+                async def wait() -> None:
+                    try:
+                        got.append(await acceptor.accept())
+                    except TransportClosed:
+                        got.append(None)
+
+                for _ in range(3):
+                    tasks.start_soon(wait)
+                with anyio.move_on_after(0.1):
+                    await acceptor.accept()
+                transports = [await listener.connect() for _ in range(2)]
+                for number, transport in enumerate(transports):
+                    transport.send(Channel.CONTROL, hello(bytes([number]) * 16))
+                await settle()
+                assert len({id(audio) for audio in got}) == 2
+            await settle()
+            assert got[2] is None
+        for transport in transports:
+            await transport.aclose()
+
+    async def test_a_listener_that_can_not_open(self) -> None:
+        class Shut(CountedListener):
+            async def __aenter__(self) -> Any:
+                raise TransportBroken("the address is in use")
+
+        with pytest.raises(TransportBroken, match="in use"):
+            await Acceptor(Shut()).__aenter__()
 
     async def test_a_session_that_nobody_took_is_closed_too(self) -> None:
         listener = CountedListener()

@@ -513,3 +513,50 @@ async def test_a_refusal_that_names_a_time_is_not_the_last_word() -> None:
         async with world.agent(connect, limits=Limits()):
             assert anyio.current_time() - began == pytest.approx(1.4, abs=0.05)
         assert all(transport.closed for transport in transports)
+
+
+async def test_a_close_that_had_arrived_is_read_though_sending_fails() -> None:
+    async with connected() as world:
+        await settle()
+        avatar_side = world.listener.avatars[0]
+        close = encode_refusal(RemoteProtocolError(CloseCode.INTERNAL_ERROR, "out of memory"))
+        avatar_side.send(Channel.CONTROL, close)
+        avatar_side.abort()
+        world.out.segment()  # fails to send, before the close was read
+        await until(lambda: world.out.closed)
+        assert world.out.closed.reason == "out of memory"
+        assert world.listener.attempts == 1
+
+
+async def test_nothing_is_kept_of_segments_that_are_over() -> None:
+    async with connected(speed=10.0) as world:
+        for number in range(40):
+            async with world.out.segment() as segment:
+                segment.mark("m", 0)
+                await segment.write(speech(0.1))
+            if number % 3 == 0:
+                await segment.started()
+                await world.out.interrupt()
+            if number % 3 == 1:
+                segment.interrupt()
+            await segment.ended()
+        assert not world.out._segments
+        assert not world.out._interrupts
+        assert world.out.statistics().live_segments == 0
+        assert world.out.statistics().in_flight == 0
+
+
+def test_made_outside_of_the_loop() -> None:
+    listener = CountedListener()
+    out = AudioOut(listener.connect)
+    acceptor = Acceptor(listener)
+
+    async def main() -> None:
+        async with acceptor, out:
+            assert out.statistics().connected
+            await out.aclose()
+
+    for name in ("asyncio", "trio"):
+        anyio.run(main, backend=name)
+        out = AudioOut(listener.connect)
+        acceptor = Acceptor(listener)

@@ -6,10 +6,10 @@ import inspect
 import logging
 import secrets
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from math import inf
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -112,7 +112,10 @@ class Acceptor:
         self._now = clock
         self._sessions: dict[bytes, AudioIn] = {}
         self._opening = 0
-        self._put, self._accepted = anyio.create_memory_object_stream[AudioIn](inf)
+        self._accepted: deque[AudioIn] = deque()
+        self._news = anyio.Event()
+        """A session was accepted, or no further one can come."""
+        self._over = False
         self._listening = True
         self._greeting = 0
         self._running: anyio.abc.TaskGroup | None = None
@@ -130,12 +133,7 @@ class Acceptor:
         return tuple(self._sessions.values())
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._listener.__aenter__()
-        except BaseException:
-            self._put.close()
-            self._accepted.close()
-            raise
+        await self._listener.__aenter__()
         self._stop = anyio.CancelScope(shield=True)
         self._running = anyio.create_task_group()
         await self._running.__aenter__()
@@ -156,8 +154,8 @@ class Acceptor:
         try:
             await self._running.__aexit__(None, None, None)
         finally:
-            self._put.close()
-            self._accepted.close()
+            self._accepted.clear()
+            self._end()
             with anyio.move_on_after(CLOSE_TIME, shield=True):
                 await self._listener.__aexit__(kind, error, trace)
 
@@ -165,10 +163,10 @@ class Acceptor:
         return self
 
     async def __anext__(self) -> AudioIn:
-        try:
-            return await self._accepted.receive()
-        except (anyio.EndOfStream, anyio.ClosedResourceError):
-            raise StopAsyncIteration from None
+        audio = await self._next()
+        if audio is None:
+            raise StopAsyncIteration
+        return audio
 
     async def accept(self) -> AudioIn:
         """Wait for the next new session. Cancelling loses none.
@@ -176,12 +174,26 @@ class Acceptor:
         Raises:
             TransportClosed: the acceptor was closed.
         """
-        try:
-            return await self._accepted.receive()
-        except (anyio.EndOfStream, anyio.ClosedResourceError):
-            raise TransportClosed("the acceptor is closed") from None
+        audio = await self._next()
+        if audio is None:
+            raise TransportClosed("the acceptor is closed, or its listener has no more transports")
+        return audio
 
     # -- within --------------------------------------------------------------------------------------------
+
+    async def _next(self) -> AudioIn | None:
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        while not self._accepted:
+            if self._over:
+                return None
+            if self._news.is_set():
+                self._news = anyio.Event()
+            await self._news.wait()
+        return self._accepted.popleft()
+
+    def _end(self) -> None:
+        self._over = True
+        self._news.set()
 
     async def _run(self, stop: anyio.CancelScope) -> None:
         """Listen and serve until stopped: shielded, so that a cancelled acceptor closes its sessions first."""
@@ -204,7 +216,7 @@ class Acceptor:
     def _end_if_idle(self) -> None:
         """When no further session can come, whoever waits for one is told."""
         if not self._listening and not self._greeting:
-            self._put.close()
+            self._end()
 
     async def _handle(self, transport: Transport) -> None:
         """Greet and serve one transport; whatever goes wrong stays with it and its session."""
@@ -345,7 +357,8 @@ class Acceptor:
         self._sessions[session] = audio
         self._tasks.start_soon(self._keep, session, audio)
         self._take_into_use(audio, hello, transport)
-        self._put.send_nowait(audio)
+        self._accepted.append(audio)
+        self._news.set()
         return audio
 
     async def _rebind(self, audio: AudioIn, hello: Hello, data: Wire, transport: Transport) -> None:

@@ -311,6 +311,18 @@ def test_a_segment_cut_behind_a_live_one_counts_until_it_is_confirmed() -> None:
     assert {a.cut_through for a in audio} == {0}
 
 
+def test_credit_is_not_held_by_what_is_over_and_waits_to_be_told() -> None:
+    peer = PlayedReceiver(window=2_400)
+    peer.say(400)
+    peer.say(2_000)
+    peer.sent()
+    peer.progress(1, 400, 400)
+    peer.send(m.StreamEnded(2, 0, False, 2))
+    assert peer.ended() == []
+    peer.say(5_000)
+    assert sum(len(a.pcm) // 2 for a in peer.took(m.AudioMessage)) == 2_400
+
+
 def test_progress_never_goes_back() -> None:
     peer = PlayedReceiver()
     peer.say(4_800)
@@ -1022,56 +1034,72 @@ def test_in_a_room_without_a_key_secrets_are_kept() -> None:
 # -- numbered control (SPEC §14) ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", ["messages", "bytes", "marks", "interrupt", "give up", "end"])
+def fill(peer: PlayedReceiver, left: int) -> None:
+    """Leave room for so many numbered messages."""
+    while peer.core.numbered.unacknowledged < 1_024 - left:
+        (peer.core.unpause if peer.core.paused else peer.core.pause)(peer.now)
+    assert peer.code is None
+
+
+@pytest.mark.parametrize("way", ["end", "interrupt", "interrupt while paused", "give up", "pause"])
 def test_a_peer_that_never_acknowledges(way: str) -> None:
     """LW-CONTROL-5, at whatever message the limit is reached."""
-    peer = PlayedReceiver(*EVERYTHING, limits={"segments": 1_024, "cooldown": 0}, grace=0.1)
-    if way == "messages":
-        for _ in range(1_024):
-            peer.core.send_custom({}, peer.now)
-        assert peer.code is None
-        peer.say(10)
-        peer.say(10)
-        peer.core.mark(2, 0, "a", peer.now)
-        peer.sent()
-    elif way == "bytes":
-        while peer.code is None:
-            peer.say(10, text="x" * 16_000)
-            peer.sent()
-        assert peer.core.next_segment == 67
-    elif way == "marks":
-        peer.say(0)
-        for _ in range(1_015):
-            peer.core.send_custom({}, peer.now)
-        peer.core.open_segment(None, peer.now)
-        for _ in range(200):
-            peer.core.mark(2, 0, "a", peer.now)
-        peer.sent()
-    elif way == "end":
+    peer = PlayedReceiver(*EVERYTHING, limits={"cooldown": 0}, grace=0.1)
+    if way == "end":
         number = peer.say(10, end=False)
         peer.sent()
-        for _ in range(1_023):
-            peer.core.send_custom({}, peer.now)
+        fill(peer, 0)
         peer.core.end_segment(number, peer.now)
-        peer.say(10)
-        peer.sent()
     else:
         peer.say(10)
         peer.say(10)
-        if way == "interrupt":
-            peer.core.pause(peer.now)
         peer.sent()
-        for _ in range(1_020 - (way == "interrupt")):
-            peer.core.send_custom({}, peer.now)
-        if way == "interrupt":
-            assert peer.core.interrupt(peer.now) == 2
-        else:
+        fill(peer, 1 if way == "interrupt while paused" else 0)
+        if way == "give up":
+            assert not peer.core.paused
             peer.wait(0.2)
+        elif way == "pause":
+            peer.core.pause(peer.now)
+        else:
+            assert peer.core.paused is (way == "interrupt while paused")
+            assert peer.core.interrupt(peer.now) == 2
+    assert [message.code for message in peer.sent()] == [CloseCode.LIMIT_EXCEEDED]
     assert peer.code is CloseCode.LIMIT_EXCEEDED
     assert len(peer.of(SessionEnded)) == 1
     assert [one.segment for one in peer.ended()] == list(range(1, peer.core.next_segment))
-    peer.sent()
-    assert peer.core.take_outgoing(peer.now) == []
+    assert peer.sent() == []
+
+
+def test_what_can_wait_waits_for_acknowledgements() -> None:
+    """A burst of legal calls on a good connection must not end the session."""
+    peer = PlayedReceiver(*EVERYTHING)
+    for _ in range(6):
+        number = peer.say(10, text="x" * 1_000)
+        for index in range(256):
+            peer.core.mark(number, index, "a", peer.now)
+            peer.core.data(number, 100 + index, {"words": ["x" * 500]}, peer.now)
+        peer.sent()
+    with pytest.raises(LocalProtocolError) as error:
+        peer.core.send_custom({}, peer.now)
+    assert error.value.code is CloseCode.LIMIT_EXCEEDED
+    assert peer.code is None
+    marks = peer.taken
+    for _ in range(20):
+        peer.send(m.Acknowledge(peer.taken))
+        marks += len([one for one in peer.sent() if isinstance(one, m.Mark | m.Data)])
+    assert peer.taken == 6 * (2 + 512)
+    assert marks >= 6 * 512 - 900
+    peer.core.send_custom({}, peer.now)
+
+
+def test_a_peer_that_never_acknowledges_and_large_metadata() -> None:
+    peer = PlayedReceiver(*EVERYTHING, grace=1, limits={"segments": 1_024})
+    for _ in range(100):
+        peer.say(10, text="x" * 16_000)
+        peer.sent()
+    assert peer.code is None
+    peer.wait(200)
+    assert peer.core.live_segments == 0
 
 
 def test_statistics() -> None:

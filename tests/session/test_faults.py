@@ -381,3 +381,15 @@ def test_from_one_kind_of_transport_to_another(first: Binding) -> None:
     wired.connect(other)
     wired.run_until_ended(number)
     wired.heard_whole(number)
+
+
+def test_an_older_hello_that_comes_late_takes_nothing_over() -> None:
+    """The agent gave a slow transport up and opened another; then the first hello arrives (LW-RESUME-6)."""
+    wired = Wired(MEMORY, Faults(delay=0.06), reconnect=None)
+    wired.faults = wired.back = Faults(delay=0.04)
+    wired.connect()
+    number = wired.say(frames(2))
+    wired.run(0.07)  # the second was answered, and its sender has not been heard yet
+    assert [error.code for error in wired.refusals] == [CloseCode.RESUME_REFUSED]
+    wired.run_until_ended(number)
+    wired.heard_whole(number)

@@ -98,7 +98,7 @@ def test_formats(pcm: PcmFormat) -> None:
     assert wired.sender.write(number, bytes(pcm.frame_bytes * 30_000), wired.now)
     wired.written[number] = 30_000
     wired.end(number)
-    wired._check_item = lambda item: None  # type: ignore[method-assign]  # the samples are zeros
+    wired._check_item = lambda _: None  # type: ignore[method-assign]  # the samples are zeros
     wired.run_until_ended(number)
     assert wired.ended[number].position == 30_000
 

@@ -153,11 +153,15 @@ class Connection:
 
         Raises:
             LocalProtocolError: the session is not open or lost, or the peer did not choose the feature, or the
-                content is not what the peer may be sent.
+                content is not what the peer may be sent, or too much waits for the peer's acknowledgement.
         """
         self._need(Feature.CUSTOM)
         message = Custom(content)
         self._check_ours(message)
+        if not self._has_room(message):
+            raise LocalProtocolError(
+                CloseCode.LIMIT_EXCEEDED, "too many messages wait for the peer to acknowledge them: try again later"
+            )
         self._send(message, now)
 
     # -- for subclasses ------------------------------------------------------------------------------------
@@ -195,6 +199,10 @@ class Connection:
     def _fits(self, message: Message) -> bool:
         """Whether a message can be sent whole, numbered or not."""
         return len(encode(Numbered(MAX_INT, MAX_INT, message))) <= self._most_in_message
+
+    def _has_room(self, message: Message) -> bool:
+        """Whether a message that can wait may be sent now (LW-CONTROL-5)."""
+        return Feature.RESUME not in self.features or self.numbered.has_room(len(encode(message)))
 
     def _check_ours(self, message: Message) -> None:
         """Hold a message of the user's against what the peer will hold it against.

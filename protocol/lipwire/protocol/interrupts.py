@@ -46,13 +46,9 @@ class PendingInterrupts:
         """When one is to be sent again."""
         return min((p.next_at for p in self._pending), default=inf)
 
-    def covers(self, segment: int) -> bool:
-        """Whether one that names this segment is not confirmed."""
-        return any(p.message.first <= segment <= p.message.last for p in self._pending)
-
-    def add(self, message: Interrupt, now: float, *, repeat: bool) -> None:
-        """Note one that was just sent."""
-        pending = PendingInterrupt(message, now, now)
+    def add(self, message: Interrupt, now: float, *, repeat: bool, told: bool) -> None:
+        """Note one that was just sent; ``told``: no user waits for it."""
+        pending = PendingInterrupt(message, now, now, told=told)
         pending.schedule(repeat=repeat)
         self._pending.append(pending)
 

@@ -19,6 +19,10 @@ from .limits import (
 )
 from .messages import Acknowledge, Message, Numbered
 
+RESERVED_MESSAGES = 128
+RESERVED_BYTES = 65_536
+"""Room under LW-CONTROL-5's limit for what can not wait: ends, interrupts, pauses."""
+
 
 @dataclass(slots=True)
 class _Kept:
@@ -55,6 +59,13 @@ class NumberedControl:
     def unacknowledged(self) -> int:
         """How many messages wait for the peer's acknowledgement."""
         return len(self._unacknowledged)
+
+    def has_room(self, size: int) -> bool:
+        """Whether a message that can wait may be sent now: some room is kept for those that can not."""
+        return (
+            len(self._unacknowledged) < UNACKNOWLEDGED_MESSAGES - RESERVED_MESSAGES
+            and self._unacknowledged_bytes + size <= UNACKNOWLEDGED_BYTES - RESERVED_BYTES
+        )
 
     def number(self, message: Message, now: float, round_trip: float) -> bytes:
         """Number and keep a message, and give it as bytes.

@@ -44,10 +44,12 @@ class OutgoingSegment:
         """The user has written all of it."""
         self.stream_started = False
         self.cut_cause: Cause | None = None
+        self.cut_confirmed = False
+        """The peer has said that it is cut."""
         self.result: StreamEnded | None = None
         """How it ended; told to the user once every earlier segment has."""
-        self.early: list[Mark | Data] = []
-        """Marks and data that wait for segment_start."""
+        self.early: deque[Mark | Data] = deque()
+        """Marks and data that wait for segment_start, or for the peer to acknowledge others."""
         self.marks: list[Mark] = []
         """Not reached yet."""
         self.data: list[int] = []

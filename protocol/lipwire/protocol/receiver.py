@@ -69,7 +69,8 @@ class ReceiverConnection(SegmentReceiver):
         fresh = self.state is SessionState.IDLE
         if self.closed or (fresh and hello.resume) or (not fresh and hello.session != self.session):  # LW-RESUME-4
             raise RemoteProtocolError(CloseCode.UNKNOWN_SESSION, "no such session is known here")
-        if not fresh and (hello.resume or not self.session_known_unconfirmed):
+        replaces = self.session_known_unconfirmed and hello.generation >= self.generation
+        if not fresh and (hello.resume or not replaces):
             raise RemoteProtocolError(CloseCode.RESUME_REFUSED, "the session exists, and is in use")
         choice = choose(hello, binding, self.settings)
         limits = self.limits.as_welcome_field(choice.format) | {"segments": choice.segments}

@@ -370,12 +370,10 @@ class SenderConnection(Connection):
         for segment in self._segments:
             if not segment.live:
                 continue
-            if segment.state is SegmentState.QUEUED:
-                if self._segments.on_wire >= self._most_segments:
-                    return
-                self._start(segment, now)
-                if self.closed:
-                    return
+            if segment.state is SegmentState.QUEUED and not self._start(segment, now):
+                return
+            if segment.early:
+                self._send_early(segment, now)
             if segment.pending:
                 if credit < 0:
                     credit = self.window - self._credit_used()
@@ -402,18 +400,24 @@ class SenderConnection(Connection):
                 if self.closed:
                     return
 
-    def _start(self, segment: OutgoingSegment, now: float) -> None:
-        segment.change(SegmentInput.START)
+    def _start(self, segment: OutgoingSegment, now: float) -> bool:
+        """Send segment_start; False: too many are live, or the peer has too much to acknowledge first."""
         start = SegmentStart(segment.number, segment.metadata)
-        if not self._fits(start):
+        fits = self._fits(start)
+        if not fits:
             start = SegmentStart(segment.number)
-            self.counters.dropped_controls += 1
+        if self._segments.on_wire >= self._most_segments or not self._has_room(start):
+            return False
+        self.counters.dropped_controls += not fits
+        segment.change(SegmentInput.START)
         self._send(start, now)
-        early, segment.early = segment.early, []
-        for message in early:
+        return True
+
+    def _send_early(self, segment: OutgoingSegment, now: float) -> None:
+        """Send marks and data that waited for segment_start, or for acknowledgements."""
+        while segment.early and self._has_room(segment.early[0]):
+            message = segment.early.popleft()
             feature = Feature.MARKS if isinstance(message, Mark) else Feature.DATA
-            if self.closed:
-                return
             if feature in self.features and self._fits(message):
                 self._send(message, now)
             else:
@@ -436,11 +440,10 @@ class SenderConnection(Connection):
         """Samples sent and not consumed, as LW-CREDIT-1 and LW-CREDIT-2 count them."""
         used = 0
         for segment in self._segments:
-            if segment.state is SegmentState.CUT and (
-                segment.number <= self._segments.cut_through or not self._interrupts.covers(segment.number)
-            ):
-                continue
-            used += segment.sent - segment.consumed
+            cut = segment.state is SegmentState.CUT
+            out = cut and (segment.number <= self._segments.cut_through or segment.cut_confirmed)
+            if segment.result is None and not out:
+                used += segment.sent - segment.consumed
         return used
 
     # -- sending -------------------------------------------------------------------------------------------
@@ -449,8 +452,8 @@ class SenderConnection(Connection):
     def _repeat_interrupts(self) -> bool:
         return not (self.binding.media_reliable and self.binding.control_reliable)
 
-    def _send_interrupt(self, message: Interrupt, now: float) -> None:
-        self._interrupts.add(message, now, repeat=self._repeat_interrupts)
+    def _send_interrupt(self, message: Interrupt, now: float, *, told: bool = False) -> None:
+        self._interrupts.add(message, now, repeat=self._repeat_interrupts, told=told)
         self._send(message, now)
         if self.state is SessionState.OPEN and self.binding.separate_media:
             self._outgoing.append((Channel.MEDIA, encode(message)))
@@ -463,10 +466,9 @@ class SenderConnection(Connection):
             self._outgoing.append((Channel.MEDIA, data))
 
     def _send_in_segment(self, segment: OutgoingSegment, message: Mark | Data, now: float) -> None:
-        if segment.state is SegmentState.QUEUED:
-            segment.early.append(message)
-        else:
-            self._send(message, now)
+        segment.early.append(message)
+        if segment.state is not SegmentState.QUEUED:
+            self._send_early(segment, now)
 
     def _sent_soon(self, now: float) -> None:
         if Feature.REPAIR in self.features and not self.binding.media_reliable:
@@ -522,7 +524,7 @@ class SenderConnection(Connection):
         if oldest.live:
             self._segments.cut(oldest, Cause.NO_REPORT)
             if started:
-                self._send_interrupt(Interrupt(oldest.number, oldest.number), now)
+                self._send_interrupt(Interrupt(oldest.number, oldest.number), now, told=True)
                 if self.closed:
                     return
         if started:
@@ -657,6 +659,15 @@ class SenderConnection(Connection):
         for number in (message.first, message.last, *(number for number, _ in message.consumed)):
             if not self._segments.opened(number):
                 raise RemoteProtocolError(CloseCode.INVALID_SEGMENT, f"segment {number} was never opened")
+        for number, consumed in message.consumed:
+            segment = self._segments.get(number)
+            if segment is not None and consumed > segment.sent:
+                raise RemoteProtocolError(
+                    CloseCode.INVALID_POSITION, f"segment {number} consumed to {consumed}; sent to {segment.sent}"
+                )
+        for segment in self._segments:
+            if segment.state is SegmentState.CUT and message.first <= segment.number <= message.last:
+                segment.cut_confirmed = True
         for pending in self._interrupts.confirm(message.first, message.last):
             if not pending.told:
                 self._confirmed(pending.message.first, pending.message.last, now - pending.called_at)

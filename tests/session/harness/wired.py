@@ -369,10 +369,13 @@ class Wired:
         self._connect_at = inf
         if self.sender.state is SessionState.CLOSED:
             return
-        if self.sender.state in ATTACHED:
-            self.sender.detach(self.now)
         if self.transport is not None:
             self.transport.sender_holds = False
+        if self.sender.state in ATTACHED:
+            self.sender.detach(self.now)
+            if self.sender.closed:
+                self._settle()
+                return
         self.transport = Connected(binding or self.binding, self.faults, self.back, len(self.transports), self.now)
         self.transports.append(self.transport)
         self.sender.attach(self.transport.binding, self.now)

@@ -15,7 +15,8 @@ SHORT_QUEUE = 0.010
 """Seconds of queueing under which the bound grows."""
 LONG_QUEUE = 0.020
 """Seconds of queueing over which the bound shrinks."""
-TARGET_QUEUE = 0.005
+TARGET_QUEUE = 0.010
+"""Seconds of queueing that a bound which was too large is brought back to."""
 REAL_TIME_GAIN = 1.5
 PROBE_INTERVAL = 5.0
 FIRST_SECONDS = 0.2
@@ -39,15 +40,18 @@ class Flight:
         self._round_until = -inf
         self._probe_at = -inf
         self._probe_until = -inf
+        self._probe_time = 0.0
         self.round_trip = 0.0
         self.queue_delay = 0.0
         """Seconds, by the last sample."""
 
     def bound(self, now: float) -> float:
         """Bytes that may be in flight now."""
-        if now < self._probe_until:
-            return max(self._floor(), self._bound / 2)
-        return self._bound
+        if now >= self._probe_until + self._probe_time:
+            return self._bound
+        # Half of it, and then back within another round trip: all at once would be a queue of its own.
+        share = 0.5 + 0.5 * max(0.0, now - self._probe_until) / self._probe_time
+        return max(self._floor(), self._bound * share)
 
     def sample(self, round_trip: float, acknowledged: int, limited: bool, now: float) -> None:
         """Learn from a chunk that was reported as received.
@@ -77,7 +81,7 @@ class Flight:
         self._bound = min(max(self._bound, self._floor()), self._most)
         if now >= self._probe_at:
             if self._probe_at != -inf:
-                self._probe_until = now + round_trip
+                self._probe_until, self._probe_time = now + round_trip, round_trip
             self._probe_at = now + PROBE_INTERVAL
 
     def _floor(self) -> float:

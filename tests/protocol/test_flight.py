@@ -1,0 +1,176 @@
+"""The bound on what is in flight: an interrupt is not queued behind audio, and the link is used (LW-FLIGHT-1)."""
+
+from __future__ import annotations
+
+import pytest
+from wired import MEMORY, WEBRTC, Player, Wired
+
+from lipwire.protocol.channels import Binding
+from lipwire.protocol.flight import PACKET, PROBE_INTERVAL, REAL_TIME_GAIN, Flight
+from lipwire.protocol.formats import PcmFormat
+from lipwire.protocol.limits import PROGRESS_INTERVAL
+from lipwire.transports.link import Faults
+
+MEGABIT = 125_000.0
+
+
+def link(delay: float, rate: float, **more: float) -> Faults:
+    return Faults(delay=delay, rate=rate, queue=10_000_000, **more)  # type: ignore[arg-type]
+
+
+def sending(binding: Binding, faults: Faults, *, seconds: float = 60.0, rate: int = 24_000) -> Wired:
+    """A minute of audio at hand, a window that holds it, a consumer that takes it all."""
+    pcm = PcmFormat(rate, 1)
+    wired = Wired(binding, faults, Faults(delay=faults.delay), player=Player(ahead=1_000), format=pcm, window=60.0)
+    wired.keep_wire = False
+    wired._check_item = lambda _: None  # type: ignore[method-assign]
+    wired._note_cut_through = lambda _: None  # type: ignore[method-assign]
+    wired.run(0.3)
+    number = wired.sender.open_segment(None, wired.now)
+    for _ in range(round(seconds * 50)):
+        wired.sender.write(number, bytes(2 * rate // 50), wired.now)
+    wired._settle()
+    return wired
+
+
+@pytest.mark.parametrize("binding", [MEMORY, WEBRTC], ids=lambda one: one.name)
+@pytest.mark.parametrize(("delay", "within"), [(0.025, 0.1), (0.05, 0.1)])
+@pytest.mark.parametrize("after", [0.5, 2.0, 5.02, 10.3, 17.0])
+def test_an_interrupt_is_not_queued_behind_audio(binding: Binding, delay: float, within: float, after: float) -> None:
+    wired = sending(binding, link(delay, MEGABIT))
+    wired.run(after)
+    began = wired.now
+    wired.sender.interrupt(wired.now)
+    wired._settle()
+    wired.run_until(lambda: wired.player.resets)
+    assert wired.now - began <= within
+    wired.run_until(lambda: wired.confirmed)
+    assert wired.now - began <= within + delay + 0.001
+
+
+@pytest.mark.parametrize("binding", [MEMORY, WEBRTC], ids=lambda one: one.name)
+@pytest.mark.parametrize("delay", [0.025, 0.05])
+def test_the_link_is_used(binding: Binding, delay: float) -> None:
+    wired = sending(binding, link(delay, MEGABIT))
+    wired.run(2)
+    before = wired.core.counters.bytes
+    wired.run(20)
+    assert wired.core.counters.bytes - before >= 0.9 * MEGABIT * 20
+
+
+@pytest.mark.parametrize(("rate", "least"), [(60_000.0, 0.85 * 60_000.0), (1_250_000.0, 8 * 32_000.0)])
+def test_on_other_links(rate: float, least: float) -> None:
+    """A slow one for speech of 16 kHz, which is used; and a fast one, where many times real time will do."""
+    wired = sending(WEBRTC, link(0.04, rate), rate=16_000, seconds=120)
+    wired.run(2)
+    before, began = wired.core.counters.bytes, wired.now
+    wired.run_until(lambda: wired.core.counters.bytes - before >= 1_000_000, within=30)
+    assert (wired.core.counters.bytes - before) / (wired.now - began) >= least
+    began = wired.now
+    wired.sender.interrupt(wired.now)
+    wired._settle()
+    wired.run_until(lambda: wired.player.resets)
+    assert wired.now - began <= 0.12
+
+
+def test_a_link_slower_than_speech_is_not_starved() -> None:
+    """The bound never goes under what real time needs; what it can not carry waits at the sender."""
+    wired = sending(WEBRTC, link(0.04, 30_000.0), rate=24_000, seconds=20)
+    wired.run(10)
+    assert wired.core.counters.bytes >= 0.85 * 30_000 * 10
+
+
+def test_live_speech_is_not_held_back() -> None:
+    wired = Wired(
+        WEBRTC, link(0.05, MEGABIT), Faults(delay=0.05), player=Player(ahead=0.1), format=PcmFormat(24_000, 1)
+    )
+    wired._check_item = lambda _: None  # type: ignore[method-assign]
+    number = wired.speak(24_000 * 20, piece=480)
+    wired.run_until_ended(number)
+    assert wired.now - wired.began < 20.4
+
+
+def test_a_link_that_becomes_slower() -> None:
+    wired = sending(WEBRTC, link(0.03, 4 * MEGABIT))
+    wired.run(3)
+    assert wired.transport is not None
+    wired.transport.out.faults = link(0.03, MEGABIT)
+    wired.run(3)
+    began = wired.now
+    wired.sender.interrupt(wired.now)
+    wired._settle()
+    wired.run_until(lambda: wired.player.resets)
+    assert wired.now - began <= 0.1
+
+
+# -- the controller by itself ------------------------------------------------------------------------------
+
+
+def test_it_starts_with_a_fifth_of_a_second() -> None:
+    assert Flight(48_000, 1_000_000).bound(0.0) == 9_600
+
+
+def test_it_grows_only_while_it_is_what_holds_back() -> None:
+    flight = Flight(48_000, 1_000_000)
+    flight.sample(0.05, 4_000, False, 1.0)
+    assert flight.bound(1.0) == 9_600
+    flight.sample(0.05, 4_000, True, 1.1)
+    assert flight.bound(1.1) == 13_600
+
+
+def test_it_shrinks_when_the_queue_is_long_once_a_round_trip() -> None:
+    flight = Flight(48_000, 1_000_000)
+    for index in range(20):
+        flight.sample(0.05, 9_600, True, 1.0 + 0.05 * index)
+    high = flight.bound(2.0)
+    flight.sample(0.15, 9_600, True, 2.0)
+    low = flight.bound(2.0)
+    assert low == pytest.approx(high * 0.060 / 0.15)
+    flight.sample(0.15, 9_600, True, 2.1)
+    assert flight.bound(2.1) == low
+    assert flight.queue_delay == pytest.approx(0.1)
+
+
+def test_it_never_exceeds_the_window_nor_goes_under_real_time() -> None:
+    flight = Flight(48_000, 20_000)
+    for index in range(100):
+        flight.sample(0.05, 9_600, True, 1.0 + 0.05 * index)
+    assert flight.bound(6.0) <= 20_000
+    for index in range(100):
+        flight.sample(3.0, 9_600, True, 6.5 + 3 * index)
+        assert flight.bound(6.5 + 3 * index) >= REAL_TIME_GAIN * 48_000 * PROGRESS_INTERVAL
+
+
+def test_the_floor_is_two_packets() -> None:
+    flight = Flight(1, 1)
+    assert flight.bound(0) >= 0
+    flight.sample(0.001, 1, True, 0.0)
+    assert flight.bound(0) >= 2 * PACKET
+
+
+def test_it_looks_for_the_least_round_trip_now_and_then() -> None:
+    flight = Flight(1_000, 1_000_000)
+    now, shares = 0.0, [1.0]
+    for _ in range(6_000):
+        now += 0.005
+        flight.sample(0.05, 500, True, now)
+        shares.append(flight.bound(now) / flight._bound)
+    begun = sum(share == 0.5 and before == 1.0 for before, share in zip(shares, shares[1:], strict=False))
+    assert begun == pytest.approx(30 / PROBE_INTERVAL, abs=1)
+    rises = [share - before for before, share in zip(shares, shares[1:], strict=False)]
+    assert max(rises) < 0.1  # and it comes back little by little
+
+
+def test_a_peer_that_lies_about_its_delay_only_slows_itself() -> None:
+    from played import PlayedReceiver
+
+    peer = PlayedReceiver("repair", binding=WEBRTC, window=480_000)
+    peer.say(480_000)
+    for _ in range(20):
+        peer.sent()
+        segment = peer.core.segment(1)
+        assert segment is not None
+        peer.now += 0.05
+        peer.progress(1, segment.sent, delay=2**53 - 1)
+    assert peer.code is None
+    assert peer.core.counters.bytes > 200_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from wired import MEMORY, WEBRTC, Player, Wired
 
@@ -155,9 +157,9 @@ def test_it_looks_for_the_least_round_trip_now_and_then() -> None:
         now += 0.005
         flight.sample(0.05, 500, True, now)
         shares.append(flight.bound(now) / flight._bound)
-    begun = sum(share == 0.5 and before == 1.0 for before, share in zip(shares, shares[1:], strict=False))
+    begun = sum(share == 0.5 and before == 1.0 for before, share in pairwise(shares))
     assert begun == pytest.approx(30 / PROBE_INTERVAL, abs=1)
-    rises = [share - before for before, share in zip(shares, shares[1:], strict=False)]
+    rises = [share - before for before, share in pairwise(shares)]
     assert max(rises) < 0.1  # and it comes back little by little
 
 

@@ -162,6 +162,8 @@ class Reporting(Connection):
         if not self._resetting and self._cooldown_until:  # LW-COOLDOWN-2
             self._end_cooldown(now)
         self._watch_hunger(now)
+        if position is None and segment.played is not None:
+            self._send_progress(segment, now)  # the best that the sender will learn (LW-STREAM-3)
         self._send(m.StreamEnded(segment.id, position, interrupted, cause), now)
 
     def _stop_waiting(self, segment: IncomingSegment, now: float) -> None:

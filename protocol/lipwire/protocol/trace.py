@@ -18,7 +18,7 @@ from .codec import decode, encode
 from .errors import ProtocolError
 from .events import Event
 from .limits import BOUNDS
-from .messages import Hello, Message, Numbered, Welcome
+from .messages import MAGIC, Hello, Message, Numbered, Welcome
 from .registry import BY_MESSAGE
 from .version0 import INTERRUPT
 
@@ -52,6 +52,8 @@ def message_record(peer: str, kind: str, channel: Channel, data: Wire, now: floa
     try:
         message = decode(data, int(BOUNDS["message"].cap))
     except ProtocolError as error:
+        if _may_hold_secrets(data):
+            return record | {"bytes": len(data), "error": str(error)}
         return record | {"hex": data.hex(), "error": str(error)}
     if message is None:
         return record | {"hex": data.hex(), "name": "ignored"}
@@ -59,6 +61,11 @@ def message_record(peer: str, kind: str, channel: Channel, data: Wire, now: floa
     if hidden is not message:
         message, data = hidden, encode(hidden)
     return record | {"hex": data.hex(), **describe(message)}
+
+
+def _may_hold_secrets(data: bytes) -> bool:
+    """Whether what can not be decoded may be a hello or a welcome all the same."""
+    return data[1:2] in (b"\x01", b"\x02") or MAGIC.encode() in data[:32]
 
 
 def without_secrets(message: Message) -> Message:

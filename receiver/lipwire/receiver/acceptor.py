@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import secrets
 import time
 from collections import deque
@@ -19,7 +18,7 @@ import anyio.lowlevel
 
 from lipwire.protocol.channels import Channel, Wire
 from lipwire.protocol.connection import encode_refusal
-from lipwire.protocol.errors import CloseCode, RemoteProtocolError, escaped
+from lipwire.protocol.errors import CloseCode, RemoteProtocolError
 from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.limits import Limits
 from lipwire.protocol.messages import Hello
@@ -28,11 +27,12 @@ from lipwire.protocol.registry import Feature
 from lipwire.protocol.trace import TraceHook
 from lipwire.protocol.version0_receiver import ReceiverConnection0, ReceiverSettings0
 from lipwire.transports.base import Listener, Received, Transport, TransportClosed, TransportError
+from lipwire.transports.logs import Log
 from lipwire.transports.shell import CLOSE_TIME
 
 from .audio_in import AudioIn
 
-_logger = logging.getLogger("lipwire.receiver")
+_log = Log("lipwire.receiver")
 _SECRET_BYTES = 16
 _RETRY_MS = 1_000
 """When an agent that was refused for a reason that passes may come again."""
@@ -235,7 +235,7 @@ class Acceptor:
                 audio._shell.receive(rest)
             await audio._shell.serve(transport)
         except Exception:
-            _logger.exception("serving %s failed", escaped(transport.peer))
+            _log.exception("serving failed", peer=transport.peer)
             audio._core.close(self._now(), CloseCode.INTERNAL_ERROR, _FAILED)
             audio._shell.flush()
 
@@ -258,13 +258,13 @@ class Acceptor:
             else:
                 await self._rebind(audio, hello, data, transport)
         except RemoteProtocolError as error:
-            _logger.info("%s refused: %s", escaped(transport.peer), escaped(str(error)))
+            _log.info("refused", peer=transport.peer, error=error)
             await self._refuse(transport, error)
         except TransportError as error:
-            _logger.info("%s went before hello: %s", escaped(transport.peer), escaped(str(error)))
+            _log.info("gone before hello", peer=transport.peer, error=error)
             await self._close(transport)
         except Exception:
-            _logger.exception("greeting %s failed", escaped(transport.peer))
+            _log.exception("greeting failed", peer=transport.peer)
             await self._refuse(transport, RemoteProtocolError(CloseCode.INTERNAL_ERROR, _FAILED, retry=_RETRY_MS))
         except BaseException:  # cancelled: the acceptor is being left
             retry = round(_GOING_AWAY_RETRY * 1_000)
@@ -315,11 +315,11 @@ class Acceptor:
         try:
             await self._make_room(Greeting(auth=None, peer=transport.peer, session=session, info={}))
         except RemoteProtocolError as error:
-            _logger.info("%s refused: %s", escaped(transport.peer), escaped(str(error)))
+            _log.info("refused", peer=transport.peer, error=error)
             await self._close(transport)
             return None
         except Exception:
-            _logger.exception("greeting %s failed", escaped(transport.peer))
+            _log.exception("greeting failed", peer=transport.peer)
             await self._close(transport)
             return None
         except BaseException:  # cancelled: the acceptor is being left
@@ -404,7 +404,7 @@ class Acceptor:
         try:
             await audio._shell.run_timer()
         except Exception:
-            _logger.exception("a session failed")
+            audio._shell.log.exception("the session failed")
             audio._core.close(self._now(), CloseCode.INTERNAL_ERROR, _FAILED)
             audio._shell.flush()
 

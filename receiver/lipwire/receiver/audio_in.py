@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -27,12 +26,13 @@ from lipwire.protocol.registry import Feature
 from lipwire.protocol.states import SessionState
 from lipwire.protocol.trace import TraceHook
 from lipwire.protocol.version0_receiver import ReceiverConnection0
+from lipwire.transports.logs import Log
 from lipwire.transports.shell import Shell
 
 from .blocking import BlockingAudioIn
 from .reframe import Reframer
 
-_logger = logging.getLogger("lipwire.receiver")
+_log = Log("lipwire.receiver")
 T = TypeVar("T")
 
 
@@ -85,7 +85,14 @@ class AudioIn:
         """What the agent says of itself; not to be trusted."""
         self._now = clock
         self._core = connection
-        self._shell = Shell(connection, self._on_event, logger=_logger, trace=trace, clock=clock, on_flush=self._wake)
+        self._shell = Shell(
+            connection,
+            self._on_event,
+            log=_log.bind(peer=peer, session=connection.session.hex()[:8]),
+            trace=trace,
+            clock=clock,
+            on_flush=self._wake,
+        )
         self._format = PcmFormat()
         self._frame_ms = frame_ms
         self._reframer: Reframer | None = None
@@ -337,12 +344,12 @@ class AudioIn:
                 self.info, self._format = event.info, event.format
                 if self._frame_ms is not None and self._reframer is None:
                     self._reframer = Reframer(self._frame_ms, event.format)
-                _logger.info("session %s: %s", "resumed" if event.resumed else "opened", event.format)
+                self._shell.log.info("session resumed" if event.resumed else "session opened", format=event.format)
             case TransportDropped():
-                _logger.warning("transport given up: %s", event.reason)
+                self._shell.log.warning("transport given up", reason=event.reason)
             case SessionEnded():
-                level = logging.INFO if event.close.orderly else logging.WARNING
-                _logger.log(level, "session ended: %s", event.close)
+                log_end = self._shell.log.info if event.close.orderly else self._shell.log.warning
+                log_end("session ended", close=event.close)
                 self._over.set()
             case _:
                 pass
@@ -362,4 +369,4 @@ class AudioIn:
             try:
                 hook(value)
             except Exception:
-                _logger.exception("a hook failed")
+                self._shell.log.exception("a hook failed")

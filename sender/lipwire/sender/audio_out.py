@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import secrets
 import time
@@ -21,7 +20,6 @@ from lipwire.protocol.errors import (
     LipwireError,
     LocalProtocolError,
     SessionError,
-    escaped,
     session_error,
 )
 from lipwire.protocol.events import (
@@ -44,13 +42,14 @@ from lipwire.protocol.states import SessionState
 from lipwire.protocol.trace import TraceHook
 from lipwire.protocol.version0_sender import SenderConnection0, SenderSettings0
 from lipwire.transports.base import Connector, ConnectRefused, MissingExtra, Transport, TransportError
+from lipwire.transports.logs import Log
 from lipwire.transports.shell import Shell
 
 from .pcm import PcmReader
 from .results import SenderStatistics, stream_ended
 from .segment import Segment
 
-_logger = logging.getLogger("lipwire.sender")
+_log = Log("lipwire.sender")
 _BREATHE_EVERY = 16
 _NEW_SESSION = (CloseCode.PEER_GONE, CloseCode.UNKNOWN_SESSION, CloseCode.RESUME_STATE)
 """After these a new session may do; after others only when the peer says when to come again (LW-CLOSE-7)."""
@@ -354,10 +353,11 @@ class AudioOut:
     # -- within --------------------------------------------------------------------------------------------
 
     def _new_shell(self, first_segment: int) -> Shell[_Core]:
+        core = self._new_core(first_segment)
         return Shell(
-            self._new_core(first_segment),
+            core,
             self._on_event,
-            logger=_logger,
+            log=_log.bind(session=core.session.hex()[:8]),
             trace=self._trace,
             clock=self._now,
             on_flush=self._wake_writers,
@@ -428,9 +428,9 @@ class AudioOut:
                 return
             except (TransportError, OSError) as error:
                 self._last_transport_error = str(error) or repr(error)
-                _logger.info("connecting failed: %s", escaped(self._last_transport_error))
+                shell.log.info("connecting failed", error=self._last_transport_error)
             except Exception as error:
-                _logger.exception("the connector failed")
+                shell.log.exception("the connector failed")
                 self._give_up(shell, error)
                 return
             else:
@@ -483,11 +483,11 @@ class AudioOut:
                 self._openings += 1
                 self._sessions += not event.resumed
                 self._ready.set()
-                _logger.info("session %s: %s", "resumed" if event.resumed else "opened", event.format)
+                self._shell.log.info("session resumed" if event.resumed else "session opened", format=event.format)
             case TransportDropped():
                 self._retry_after = event.retry_after
                 self._last_transport_error = event.reason
-                _logger.warning("transport given up: %s", event.reason)
+                self._shell.log.warning("transport given up", reason=event.reason)
             case SessionEnded():
                 self._on_session_ended(event)
             case _:
@@ -496,7 +496,7 @@ class AudioOut:
             try:
                 self._user_hook(event)
             except Exception:
-                _logger.exception("on_event failed on %s", type(event).__name__)
+                self._shell.log.exception("on_event failed", on=type(event).__name__)
 
     def _confirm_interrupts(self, last: int | None = None) -> None:
         """Wake who waits for the interrupt that cut up to ``last``, or all of them."""
@@ -508,8 +508,8 @@ class AudioOut:
     def _on_session_ended(self, event: SessionEnded) -> None:
         """Go on with a new session where the avatar is there without the old one; else it is over for good."""
         close = event.close
-        level = logging.INFO if close.orderly else logging.WARNING
-        _logger.log(level, "session ended: %s", close)
+        log_end = self._shell.log.info if close.orderly else self._shell.log.warning
+        log_end("session ended", close=close)
         self._confirm_interrupts()
         if event.opened and not self._leaving and self._may_renew(close):
             self._retry_after = None if close.retry_ms is None else close.retry_ms / 1_000

@@ -6,7 +6,6 @@ re-arms the timer. All of it runs in one event loop and never waits, so nothing 
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,11 +17,11 @@ import anyio.lowlevel
 
 from lipwire.protocol.channels import Channel, Wire
 from lipwire.protocol.connection import Connection
-from lipwire.protocol.errors import escaped
 from lipwire.protocol.events import Event, SessionEnded, TransportDropped
 from lipwire.protocol.trace import TraceHook, event_record, message_record
 
 from .base import Transport, TransportBroken, TransportEnded, TransportError
+from .logs import Log
 
 CLOSE_TIME = 2.0
 """Seconds that closing a transport may take."""
@@ -43,7 +42,7 @@ class Shell(Generic[C]):
         connection: C,
         on_event: Callable[[Event], None],
         *,
-        logger: logging.Logger,
+        log: Log,
         trace: TraceHook | None = None,
         clock: Callable[[], float] = time.monotonic,
         on_flush: Callable[[], None] | None = None,
@@ -54,7 +53,7 @@ class Shell(Generic[C]):
         self.trace = trace
         self._on_event = on_event
         self._on_flush = on_flush
-        self._logger = logger
+        self.log = log
         self._serving: anyio.CancelScope | None = None
         self._send_error: TransportError | None = None
         self._events: deque[Event] = deque()
@@ -75,7 +74,7 @@ class Shell(Generic[C]):
                         self.trace_message("out", channel, data)
             except TransportError as error:
                 if self._send_error is None:
-                    self._logger.info("%s: sending failed: %s", connection.role.value, escaped(str(error)))
+                    self.log.info("sending failed", error=error)
                 self._send_error = error
                 # One that has ended may still hold messages that came before, a close say; its reader finds the end.
                 if not isinstance(error, (TransportEnded, TransportBroken)):
@@ -179,7 +178,7 @@ class Shell(Generic[C]):
     def _trace(self, record: dict[str, Any]) -> None:
         assert self.trace is not None
         try:
-            self.trace(record)
+            self.trace(record | {"session": self.connection.session.hex()[:8]})
         except Exception:
             self.trace = None
-            self._logger.exception("%s: the trace hook failed, and is not called again", self.connection.role.value)
+            self.log.exception("the trace hook failed, and is not called again")

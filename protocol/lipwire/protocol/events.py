@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
-from .errors import Close
+from .errors import Close, CloseCode
 from .formats import PcmFormat
 from .items import Interrupted
 from .registry import Feature
@@ -147,3 +147,23 @@ ReceiverEvent: TypeAlias = (
     SessionOpened | TransportDropped | SessionEnded | ConsumerReset | PauseChanged | CustomReceived
 )
 Event: TypeAlias = SenderEvent | ReceiverEvent
+
+
+_CLOSE_CAUSES = {
+    CloseCode.PEER_GONE: Cause.TRANSPORT_LOST,
+    CloseCode.UNKNOWN_SESSION: Cause.PEER_CLOSED,
+    CloseCode.RESUME_STATE: Cause.PEER_CLOSED,
+}
+
+
+def cause_of(close: Close, *, opened: bool) -> Cause:
+    """Name the cause with which a close ends the segments."""
+    if not opened:
+        if close.code is CloseCode.PEER_GONE:
+            return Cause.NEVER_CONNECTED
+        return Cause.REFUSED if close.by_peer else Cause.CLOSED
+    if isinstance(close.code, CloseCode) and close.code in _CLOSE_CAUSES:
+        return _CLOSE_CAUSES[close.code]
+    if close.by_peer:
+        return Cause.PEER_CLOSED
+    return Cause.CLOSED if close.orderly or close.code is CloseCode.GOING_AWAY else Cause.PEER_FAULT

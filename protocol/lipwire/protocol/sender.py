@@ -8,133 +8,59 @@ every other verb.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import inf
 from typing import Any
 
 from .channels import Binding, Channel
-from .codec import encode, encode_audio
-from .connection import Connection, Outgoing, encode_close
+from .codec import encode
+from .connection import encode_close
 from .errors import Close, CloseCode, LocalProtocolError, RemoteProtocolError, close_code
 from .events import (
     Cause,
-    InterruptConfirmed,
-    MarkReached,
     SessionOpened,
-    StreamStarted,
     TransportDropped,
+    cause_of,
 )
 from .flight import Flight
-from .formats import PcmFormat
-from .interrupts import PendingInterrupts
 from .limits import (
-    BOUNDS,
     DATA,
     HELLO_REPEAT,
     MARKS,
     MAX_SEGMENT,
-    NACK_DELAY,
-    REPEAT,
-    SENT_DELAY,
     parse_welcome_limits,
 )
 from .messages import (
     CloseMessage,
-    Cut,
     Data,
-    EndCause,
     Interrupt,
     Mark,
-    Message,
-    Nack,
     Pause,
-    Progress,
-    SegmentEnd,
     SegmentStart,
-    Sent,
     Unpause,
     Welcome,
 )
-from .messages import MarkReached as MarkReachedMessage
-from .messages import StreamEnded as StreamEndedMessage
-from .messages import StreamStarted as StreamStartedMessage
-from .outgoing import Chunk, OutgoingSegment
-from .registry import Feature, Role
+from .outgoing import OutgoingSegment
+from .registry import Feature
 from .sender_handshake import SenderSettings, check_state, check_welcome, credentials, make_hello
-from .sender_segments import SenderSegments
-from .states import HANDSHAKE, SegmentInput, SegmentState, SessionInput, SessionState
-
-_AUDIO_OVERHEAD = 48
-"""At least what an audio message needs beside its samples: four integers of up to 9 bytes, and heads."""
-_MOST_IN_CHUNK = 16_384
-_CLOSE_CAUSES = {
-    CloseCode.PEER_GONE: Cause.TRANSPORT_LOST,
-    CloseCode.UNKNOWN_SESSION: Cause.PEER_CLOSED,
-    CloseCode.RESUME_STATE: Cause.PEER_CLOSED,
-}
-_WIRE_CAUSES: dict[int, Cause] = {EndCause.PLAYED: Cause.PLAYED, EndCause.INTERRUPTED: Cause.INTERRUPTED}
+from .sender_reports import SenderReports
+from .states import HANDSHAKE, SegmentState, SessionInput, SessionState
 
 
-@dataclass
-class SenderCounters:
-    """What happened since the session began. Bytes are of PCM."""
-
-    chunks: int = 0
-    bytes: int = 0
-    chunks_again: int = 0
-    """Sent again because the receiver asked."""
-    samples_again: int = 0
-    interrupts: int = 0
-    last_interrupt_latency: float = 0.0
-    """Seconds from the call to its confirmation."""
-    dropped_controls: int = 0
-    """Marks, data and metadata that were given before the session was open, and that the peer does not support, or
-    that are larger than it accepts."""
-
-
-class SenderConnection(Connection):
+class SenderConnection(SenderReports):
     """One session as its sender sees it.
 
     ``session``: 16 random bytes; ``now``: seconds. The first session has to be opened within ``connect_time``.
     """
 
-    role = Role.SENDER
-
     def __init__(self, settings: SenderSettings, session: bytes, now: float) -> None:
-        super().__init__(settings.limits)
-        self.settings = settings
-        self.session = session
-        self.format: PcmFormat = settings.formats[0]
-        """Agreed on once the session is open; until then the one that is preferred."""
-        self.window = 0
-        self.paused = False
-        self.counters = SenderCounters()
-        self._segments = SenderSegments(settings.first_segment)
-        self._interrupts = PendingInterrupts()
-        self._flight = Flight(1.0, 1.0)
-        self._limited = False
-        self._most_segments = int(BOUNDS["segments"].default)
-        self._cooldown = BOUNDS["cooldown"].default
+        super().__init__(settings, session)
         self._secret: bytes | None = None
         self._welcome: Welcome | None = None
         self._hello = b""
         self._hello_at = inf
         self._handshake_until = inf
-        self._report_until = inf
-        self._reported: tuple[Any, ...] = ()
-        """How the oldest segment stood when that was set."""
-        self._sent_at = inf
-        self._sent_repeats = 0
         self._resume_until = now + settings.connect_time
-        self._handlers |= {
-            Welcome: self._on_welcome,
-            Progress: self._on_progress,
-            Cut: self._on_cut,
-            StreamStartedMessage: self._on_stream_started,
-            StreamEndedMessage: self._on_stream_ended,
-            MarkReachedMessage: self._on_mark_reached,
-            Nack: self._on_nack,
-        }
+        self._handlers[Welcome] = self._on_welcome
 
     # -- commands: the transport ---------------------------------------------------------------------------
 
@@ -297,36 +223,7 @@ class SenderConnection(Connection):
             self._send(Unpause(), now)
             self._arm_report(now)
 
-    def segment(self, number: int) -> OutgoingSegment | None:
-        """How a segment stands, for reading; None when it is over."""
-        return self._segments.get(number)
-
-    @property
-    def buffered(self) -> int:
-        """Samples written that wait to be sent, over all segments: the local buffer."""
-        return self._segments.buffered
-
-    @property
-    def next_segment(self) -> int:
-        """The id that the next segment gets."""
-        return self._segments.next
-
-    @property
-    def live_segments(self) -> int:
-        """Segments that are not over."""
-        return len(self._segments)
-
-    @property
-    def in_flight(self) -> int:
-        """Bytes sent and not yet reported as received."""
-        return self._segments.in_flight
-
-    @property
-    def round_trip(self) -> float:
-        """Seconds, by the newest chunk or the pings."""
-        return self._flight.round_trip or self.liveness.round_trip
-
-    # -- time and output -----------------------------------------------------------------------------------
+    # -- time ----------------------------------------------------------------------------------------------
 
     def next_deadline(self) -> float:
         """When ``expire`` is to be called."""
@@ -355,183 +252,6 @@ class SenderConnection(Connection):
                 self._send_sent(now)
             if now >= self._report_until:
                 self._give_up_on_report(now)
-
-    def take_outgoing(self, now: float) -> list[Outgoing]:
-        """Take what is to be sent: control first, then as much audio as credit and flight allow."""
-        if self.state is SessionState.OPEN:
-            self._pump(now)
-        return super().take_outgoing(now)
-
-    def _pump(self, now: float) -> None:
-        """Start, send and end segments, in order, as far as the bounds allow."""
-        credit = -1
-        bound = flight = 0.0
-        self._limited = False
-        for segment in self._segments:
-            if not segment.live:
-                continue
-            if segment.state is SegmentState.QUEUED and not self._start(segment, now):
-                return
-            if segment.early:
-                self._send_early(segment, now)
-            if segment.pending:
-                if credit < 0:
-                    credit = self.window - self._credit_used()
-                    bound, flight = self._flight.bound(now), self.in_flight
-                most, sent = self._most_in_chunk(segment.frame_bytes, bound), segment.sent
-                while segment.pending:
-                    if credit <= 0 or flight >= bound:
-                        self._limited = flight >= bound
-                        if segment.sent > sent:
-                            self._sent_soon(now)
-                        return
-                    size = min(most, credit * segment.frame_bytes)
-                    chunk = segment.take(size, now)
-                    credit -= chunk.end - chunk.start
-                    flight += len(chunk.pcm)
-                    self._segments.buffered -= chunk.end - chunk.start
-                    self._send_audio(segment.number, chunk)
-                self._sent_soon(now)
-            if segment.state is SegmentState.STARTED:
-                if not segment.finished:
-                    return
-                segment.change(SegmentInput.END)
-                self._send(SegmentEnd(segment.number, segment.written), now)
-                if self.closed:
-                    return
-
-    def _start(self, segment: OutgoingSegment, now: float) -> bool:
-        """Send segment_start; False: too many are live, or the peer has too much to acknowledge first."""
-        start = SegmentStart(segment.number, segment.metadata)
-        fits = self._fits(start)
-        if not fits:
-            start = SegmentStart(segment.number)
-        if self._segments.on_wire >= self._most_segments or not self._has_room(start):
-            return False
-        self.counters.dropped_controls += not fits
-        segment.change(SegmentInput.START)
-        self._send(start, now)
-        return True
-
-    def _send_early(self, segment: OutgoingSegment, now: float) -> None:
-        """Send marks and data that waited for segment_start, or for acknowledgements."""
-        while segment.early and self._has_room(segment.early[0]):
-            message = segment.early.popleft()
-            feature = Feature.MARKS if isinstance(message, Mark) else Feature.DATA
-            if feature in self.features and self._fits(message):
-                self._send(message, now)
-            else:
-                self.counters.dropped_controls += 1
-
-    def _send_audio(self, number: int, chunk: Chunk) -> None:
-        self.counters.chunks += 1
-        self.counters.bytes += len(chunk.pcm)
-        data = encode_audio(number, chunk.start, self._segments.cut_through, chunk.pcm)
-        self._outgoing.append((Channel.MEDIA, data))
-
-    def _most_in_chunk(self, frame_bytes: int, bound: float) -> int:
-        """Bytes of PCM that one audio message may carry."""
-        most = min(self.binding.max_media_message, self._peer_message_limit) - _AUDIO_OVERHEAD
-        # A chunk is a small part of what is in flight, or an interrupt would wait behind a large one.
-        most = min(most, max(int(bound) // 8, self.format.samples(0.020) * frame_bytes), _MOST_IN_CHUNK)
-        return max(most - most % frame_bytes, frame_bytes)
-
-    def _credit_used(self) -> int:
-        """Samples sent and not consumed, as LW-CREDIT-1 and LW-CREDIT-2 count them."""
-        used = 0
-        for segment in self._segments:
-            cut = segment.state is SegmentState.CUT
-            out = cut and (segment.number <= self._segments.cut_through or segment.cut_confirmed)
-            if segment.result is None and not out:
-                used += segment.sent - segment.consumed
-        return used
-
-    # -- sending -------------------------------------------------------------------------------------------
-
-    @property
-    def _repeat_interrupts(self) -> bool:
-        return not (self.binding.media_reliable and self.binding.control_reliable)
-
-    def _send_interrupt(self, message: Interrupt, now: float, *, told: bool = False) -> None:
-        self._interrupts.add(message, now, repeat=self._repeat_interrupts, told=told)
-        self._send(message, now)
-        if self.state is SessionState.OPEN and self.binding.separate_media:
-            self._outgoing.append((Channel.MEDIA, encode(message)))
-
-    def _send_bare(self, message: Message) -> None:
-        """Send a repeat on both channels, without a number."""
-        data = encode(message)
-        self._outgoing.append((Channel.CONTROL, data))
-        if self.binding.separate_media:
-            self._outgoing.append((Channel.MEDIA, data))
-
-    def _send_in_segment(self, segment: OutgoingSegment, message: Mark | Data, now: float) -> None:
-        segment.early.append(message)
-        if segment.state is not SegmentState.QUEUED:
-            self._send_early(segment, now)
-
-    def _sent_soon(self, now: float) -> None:
-        if Feature.REPAIR in self.features and not self.binding.media_reliable:
-            self._sent_at, self._sent_repeats = now + SENT_DELAY, 0
-
-    def _send_sent(self, now: float) -> None:
-        """Say how far a quiet sender has sent, so that a lost tail shows (LW-REPAIR-6)."""
-        self._sent_at = inf
-        segment = next((s for s in self._segments if s.state is SegmentState.STARTED), None)
-        if segment is None or segment.received >= segment.sent:
-            return
-        self._send(Sent(segment.number, segment.sent), now)
-        if not self.binding.control_reliable:
-            delays = (0.020, 0.040, 0.080)
-            self._sent_at = now + (delays[self._sent_repeats] if self._sent_repeats < len(delays) else REPEAT)
-            self._sent_repeats += 1
-
-    # -- results -------------------------------------------------------------------------------------------
-
-    def _settle(self, now: float) -> None:
-        """Tell the results that are due, and bring along what depends on which segments are live."""
-        self._events += self._segments.settle()
-        for pending in self._interrupts.forget(self._segments.lowest_open, self._segments.lowest_on_wire):
-            self._confirmed(pending.message.first, pending.message.last, now - pending.called_at)
-        self._arm_report(now)
-
-    def _confirmed(self, first: int, last: int, latency: float) -> None:
-        self.counters.last_interrupt_latency = latency
-        self._events.append(InterruptConfirmed(first=first, last=last, latency=latency))
-
-    def _arm_report(self, now: float) -> None:
-        """Set the time by which the oldest segment has to move on again, if it has moved (LW-STREAM-7)."""
-        oldest = self._segments.oldest
-        if (
-            oldest is None
-            or self.paused
-            or self.state is not SessionState.OPEN
-            or (oldest.live and not oldest.finished and oldest.consumed >= oldest.written)
-        ):
-            self._report_until = inf
-            return
-        standing = (oldest.number, oldest.live, oldest.received, oldest.consumed, oldest.played)
-        if self._report_until == inf or standing != self._reported:
-            rest = self.format.seconds(oldest.written - oldest.heard) if oldest.live else 0.0
-            self._reported = standing
-            self._report_until = now + rest + self.limits.grace + self._cooldown
-
-    def _give_up_on_report(self, now: float) -> None:
-        """No report of the oldest segment has come in time: end it, and cut it at the peer too."""
-        oldest = self._segments.oldest
-        assert oldest is not None
-        started = oldest.state is not SegmentState.QUEUED
-        if oldest.live:
-            self._segments.cut(oldest, Cause.NO_REPORT)
-            if started:
-                self._send_interrupt(Interrupt(oldest.number, oldest.number), now, told=True)
-                if self.closed:
-                    return
-        if started:
-            self._segments.unreported.add(oldest.number)
-        cause = oldest.cut_cause or Cause.NO_REPORT
-        self._segments.end(oldest, oldest.heard, interrupted=True, cause=cause, exact=not started)
-        self._settle(now)
 
     # -- messages: opening ---------------------------------------------------------------------------------
 
@@ -611,133 +331,12 @@ class SenderConnection(Connection):
             return
         super()._on_close(message, now)
 
-    # -- messages: playback --------------------------------------------------------------------------------
-
-    def _known(self, number: int) -> OutgoingSegment | None:
-        """The segment that the peer speaks of; None when it is over.
-
-        Raises:
-            RemoteProtocolError: it was never started (LW-PROGRESS-4, LW-STREAM-6).
-        """
-        segment = self._segments.get(number)
-        if not self._segments.opened(number) or (segment is not None and segment.state is SegmentState.QUEUED):
-            raise RemoteProtocolError(CloseCode.INVALID_SEGMENT, f"segment {number} was never started")
-        return segment
-
-    def _on_progress(self, message: Progress, now: float) -> None:
-        segment = self._known(message.segment)
-        if segment is None:
-            return
-        received, consumed, played = message.received, message.consumed, message.played
-        if received > segment.reached or consumed > received or (played is not None and played > consumed):
-            raise RemoteProtocolError(
-                CloseCode.INVALID_POSITION,
-                f"segment {segment.number} is said to be received to {received}, consumed to {consumed}, played to "
-                f"{played}; sent to {segment.reached}",
-            )
-        moved = False
-        if received > segment.received:
-            moved = True
-            acknowledged = (received - segment.received) * segment.frame_bytes
-            last = self._segments.release(segment, received)
-            if last is not None and last.end == received:
-                round_trip = max(now - last.sent_at - message.delay / 1_000_000, 1e-6)
-                self._flight.sample(round_trip, acknowledged, self._limited, now)
-        if consumed > segment.consumed:
-            moved = True
-            segment.consumed = consumed
-            segment.data = [position for position in segment.data if position > consumed]
-        if played is not None and played > (-1 if segment.played is None else segment.played):
-            moved = True
-            segment.played = played
-        if moved:
-            self._arm_report(now)
-
-    def _on_cut(self, message: Cut, now: float) -> None:
-        if message.last < message.first:
-            raise RemoteProtocolError(CloseCode.INVALID_FIELD, f"a cut from {message.first} to {message.last}")
-        for number in (message.first, message.last, *(number for number, _ in message.consumed)):
-            if not self._segments.opened(number):
-                raise RemoteProtocolError(CloseCode.INVALID_SEGMENT, f"segment {number} was never opened")
-        for number, consumed in message.consumed:
-            segment = self._segments.get(number)
-            if segment is not None and consumed > segment.sent:
-                raise RemoteProtocolError(
-                    CloseCode.INVALID_POSITION, f"segment {number} consumed to {consumed}; sent to {segment.sent}"
-                )
-        for segment in self._segments:
-            if segment.state is SegmentState.CUT and message.first <= segment.number <= message.last:
-                segment.cut_confirmed = True
-        for pending in self._interrupts.confirm(message.first, message.last):
-            if not pending.told:
-                self._confirmed(pending.message.first, pending.message.last, now - pending.called_at)
-
-    def _on_stream_started(self, message: StreamStartedMessage, now: float) -> None:  # noqa: ARG002
-        segment = self._known(message.segment)
-        if segment is not None and not segment.stream_started:
-            segment.stream_started = True
-            self._events.append(StreamStarted(segment=segment.number, clock=message.clock / 1_000_000))
-
-    def _on_stream_ended(self, message: StreamEndedMessage, now: float) -> None:
-        segment = self._known(message.segment)
-        self._segments.unreported.discard(message.segment)
-        if segment is None:
-            self._settle(now)
-            return  # the first result stands (LW-STREAM-5)
-        if message.position is not None and message.position > segment.reached:
-            raise RemoteProtocolError(
-                CloseCode.INVALID_POSITION,
-                f"segment {segment.number} is said to be heard to {message.position}; sent to {segment.reached}",
-            )
-        cause = _WIRE_CAUSES.get(message.cause, Cause.FAILED)
-        if cause is Cause.INTERRUPTED and segment.cut_cause is not None:
-            cause = segment.cut_cause
-        self._segments.end(
-            segment,
-            segment.heard if message.position is None else message.position,
-            interrupted=message.interrupted,
-            cause=cause,
-            exact=message.position is not None,
-        )
-        self._settle(now)
-
-    def _on_mark_reached(self, message: MarkReachedMessage, now: float) -> None:  # noqa: ARG002
-        segment = self._known(message.segment)
-        if segment is None:
-            return
-        for mark in segment.marks:
-            if mark.name == message.name:
-                segment.marks.remove(mark)
-                self._events.append(MarkReached(segment=segment.number, name=message.name))
-                return
-
-    def _on_nack(self, message: Nack, now: float) -> None:
-        """Send again what is missing, but no range too soon after the last time (LW-REPAIR-5)."""
-        ends = [0, *(end for _, end in message.missing)]
-        if any(first >= end or first < before for (first, end), before in zip(message.missing, ends, strict=False)):
-            raise RemoteProtocolError(CloseCode.INVALID_FIELD, "a nack whose ranges do not ascend")
-        segment = self._known(message.segment)
-        if segment is None or not segment.live:
-            return
-        patience = max(NACK_DELAY, self.round_trip / 2)
-        for first, end in message.missing:
-            if end > segment.reached:
-                raise RemoteProtocolError(
-                    CloseCode.INVALID_POSITION, f"samples {first} to {end} of segment {segment.number} were never sent"
-                )
-            for chunk in segment.kept_in(first, end):
-                if now - (chunk.sent_at if chunk.again_at is None else chunk.again_at) >= patience:
-                    chunk.again_at = now
-                    self.counters.chunks_again += 1
-                    self.counters.samples_again += chunk.end - chunk.start
-                    self._send_audio(segment.number, chunk)
-
     # -- the end -------------------------------------------------------------------------------------------
 
     def _on_ended(self, close: Close, now: float) -> None:
         """End every segment, with the cause (LW-CLOSE-4)."""
         self._hello_at = self._handshake_until = self._sent_at = self._report_until = inf
-        cause = _cause_of(close, opened=self._was_open)
+        cause = cause_of(close, opened=self._was_open)
         for segment in self._segments:
             if segment.result is None:
                 self._segments.end(
@@ -763,16 +362,3 @@ class SenderConnection(Connection):
         if self._was_open and not self.closed:
             self._need(feature)
         return self._live(number)
-
-
-def _cause_of(close: Close, *, opened: bool) -> Cause:
-    """Name the cause with which a close ends the segments."""
-    if not opened:
-        if close.code is CloseCode.PEER_GONE:
-            return Cause.NEVER_CONNECTED
-        return Cause.REFUSED if close.by_peer else Cause.CLOSED
-    if isinstance(close.code, CloseCode) and close.code in _CLOSE_CAUSES:
-        return _CLOSE_CAUSES[close.code]
-    if close.by_peer:
-        return Cause.PEER_CLOSED
-    return Cause.CLOSED if close.orderly or close.code is CloseCode.GOING_AWAY else Cause.PEER_FAULT

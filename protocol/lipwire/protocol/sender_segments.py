@@ -149,3 +149,33 @@ class SenderSegments:
     def in_flight(self) -> int:
         """Bytes of live segments that were sent and not reported as received."""
         return sum((s.sent - s.received) * s.frame_bytes for s in self if s.live)
+
+
+class SegmentView:
+    """What a sender, of either version, shows of its segments."""
+
+    _segments: SenderSegments
+
+    def segment(self, number: int) -> OutgoingSegment | None:
+        """How a segment stands, for reading; None when it is over."""
+        return self._segments.get(number)
+
+    @property
+    def buffered(self) -> int:
+        """Samples written that wait to be sent, over all segments: the local buffer."""
+        return self._segments.buffered
+
+    @property
+    def next_segment(self) -> int:
+        """The id that the next segment gets."""
+        return self._segments.next
+
+    @property
+    def live_segments(self) -> int:
+        """Segments that are not over."""
+        return len(self._segments)
+
+    @property
+    def in_flight(self) -> int:
+        """Bytes sent and not yet reported as received."""
+        return self._segments.in_flight

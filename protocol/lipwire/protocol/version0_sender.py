@@ -14,11 +14,12 @@ from typing import Any, NoReturn
 from .channels import Binding, Channel, Wire
 from .connection import Connection, Outgoing
 from .errors import Close, CloseCode, LocalProtocolError
-from .events import Cause, InterruptConfirmed, SessionOpened
+from .events import Cause, InterruptConfirmed, SessionOpened, cause_of
 from .limits import MAX_SEGMENT
 from .outgoing import OutgoingSegment
 from .registry import Role
-from .sender import SenderCounters, _cause_of
+from .sender_output import SenderCounters
+from .sender_segments import SegmentView
 from .states import SegmentInput, SegmentState, SessionInput, SessionState
 from .version0 import INTERRUPT, MAX_AUDIO, MAX_MESSAGE, SEGMENT_END, StreamEnded0, not_text, parse_ack
 from .version0_acks import AckedSegments, OnWire
@@ -48,7 +49,7 @@ class _Pending:
     called_at: float
 
 
-class SenderConnection0(Connection):
+class SenderConnection0(SegmentView, Connection):
     """One session on one transport, as its sender sees it.
 
     ``session`` is never sent. ``attach`` opens the session; the end of the transport ends it.
@@ -56,6 +57,7 @@ class SenderConnection0(Connection):
 
     role = Role.SENDER
     version = 0
+    _segments: AckedSegments
 
     def __init__(self, settings: SenderSettings0, session: bytes, now: float) -> None:
         super().__init__(settings.limits)
@@ -215,25 +217,6 @@ class SenderConnection0(Connection):
         """
         _not_in_version_0("custom messages")
 
-    def segment(self, number: int) -> OutgoingSegment | None:
-        """How a segment stands, for reading; None when it is over."""
-        return self._segments.get(number)
-
-    @property
-    def buffered(self) -> int:
-        """Samples written that wait to be sent, over all segments: the local buffer."""
-        return self._segments.buffered
-
-    @property
-    def next_segment(self) -> int:
-        """The id that the next segment gets."""
-        return self._segments.next
-
-    @property
-    def live_segments(self) -> int:
-        """Segments that are not over."""
-        return len(self._segments)
-
     @property
     def in_flight(self) -> int:
         """Bytes sent of segments that have not ended: version 0 reports nothing sooner."""
@@ -377,7 +360,7 @@ class SenderConnection0(Connection):
     def _on_ended(self, close: Close, now: float) -> None:
         """End every segment, with the cause (LW-CLOSE-4)."""
         self._pump_at = inf
-        cause = _cause_of(close, opened=self._was_open)
+        cause = cause_of(close, opened=self._was_open)
         for segment in self._segments:
             if segment.result is None:
                 exact = segment.state is SegmentState.QUEUED

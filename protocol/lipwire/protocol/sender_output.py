@@ -1,0 +1,272 @@
+"""What a sender sends, and when: chunks within credit and flight, interrupts, ``sent``, and results in their turn.
+
+Audio waits here, not in the transport: ``take_outgoing`` cuts chunks from what was written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from .channels import Channel
+from .codec import encode, encode_audio
+from .connection import Connection, Outgoing
+from .events import (
+    Cause,
+    InterruptConfirmed,
+)
+from .flight import Flight
+from .formats import PcmFormat
+from .interrupts import PendingInterrupts
+from .limits import (
+    BOUNDS,
+    REPEAT,
+    SENT_DELAY,
+)
+from .messages import (
+    Data,
+    Interrupt,
+    Mark,
+    Message,
+    SegmentEnd,
+    SegmentStart,
+    Sent,
+)
+from .outgoing import Chunk, OutgoingSegment
+from .registry import Feature, Role
+from .sender_handshake import SenderSettings
+from .sender_segments import SegmentView, SenderSegments
+from .states import SegmentInput, SegmentState, SessionState
+
+_AUDIO_OVERHEAD = 48
+"""At least what an audio message needs beside its samples: four integers of up to 9 bytes, and heads."""
+_MOST_IN_CHUNK = 16_384
+
+
+@dataclass
+class SenderCounters:
+    """What happened since the session began. Bytes are of PCM."""
+
+    chunks: int = 0
+    bytes: int = 0
+    chunks_again: int = 0
+    """Sent again because the receiver asked."""
+    samples_again: int = 0
+    interrupts: int = 0
+    last_interrupt_latency: float = 0.0
+    """Seconds from the call to its confirmation."""
+    dropped_controls: int = 0
+    """Marks, data and metadata that were given before the session was open, and that the peer does not support, or
+    that are larger than it accepts."""
+
+
+class SenderOutput(SegmentView, Connection):
+    """What lies under a sender's commands and its handling of messages."""
+
+    role = Role.SENDER
+
+    def __init__(self, settings: SenderSettings, session: bytes) -> None:
+        super().__init__(settings.limits)
+        self.settings = settings
+        self.session = session
+        self.format: PcmFormat = settings.formats[0]
+        """Agreed on once the session is open; until then the one that is preferred."""
+        self.window = 0
+        self.paused = False
+        self.counters = SenderCounters()
+        self._segments = SenderSegments(settings.first_segment)
+        self._interrupts = PendingInterrupts()
+        self._flight = Flight(1.0, 1.0)
+        self._limited = False
+        self._most_segments = int(BOUNDS["segments"].default)
+        self._cooldown = BOUNDS["cooldown"].default
+        self._report_until = inf
+        self._reported: tuple[Any, ...] = ()
+        """How the oldest segment stood when that was set."""
+        self._sent_at = inf
+        self._sent_repeats = 0
+
+    @property
+    def round_trip(self) -> float:
+        """Seconds, by the newest chunk or the pings."""
+        return self._flight.round_trip or self.liveness.round_trip
+
+    # -- output --------------------------------------------------------------------------------------------
+
+    def take_outgoing(self, now: float) -> list[Outgoing]:
+        """Take what is to be sent: control first, then as much audio as credit and flight allow."""
+        if self.state is SessionState.OPEN:
+            self._pump(now)
+        return super().take_outgoing(now)
+
+    def _pump(self, now: float) -> None:
+        """Start, send and end segments, in order, as far as the bounds allow."""
+        credit = -1
+        bound = flight = 0.0
+        self._limited = False
+        for segment in self._segments:
+            if not segment.live:
+                continue
+            if segment.state is SegmentState.QUEUED and not self._start(segment, now):
+                return
+            if segment.early:
+                self._send_early(segment, now)
+            if segment.pending:
+                if credit < 0:
+                    credit = self.window - self._credit_used()
+                    bound, flight = self._flight.bound(now), self.in_flight
+                most, sent = self._most_in_chunk(segment.frame_bytes, bound), segment.sent
+                while segment.pending:
+                    if credit <= 0 or flight >= bound:
+                        self._limited = flight >= bound
+                        if segment.sent > sent:
+                            self._sent_soon(now)
+                        return
+                    size = min(most, credit * segment.frame_bytes)
+                    chunk = segment.take(size, now)
+                    credit -= chunk.end - chunk.start
+                    flight += len(chunk.pcm)
+                    self._segments.buffered -= chunk.end - chunk.start
+                    self._send_audio(segment.number, chunk)
+                self._sent_soon(now)
+            if segment.state is SegmentState.STARTED:
+                if not segment.finished:
+                    return
+                segment.change(SegmentInput.END)
+                self._send(SegmentEnd(segment.number, segment.written), now)
+                if self.closed:
+                    return
+
+    def _start(self, segment: OutgoingSegment, now: float) -> bool:
+        """Send segment_start; False: too many are live, or the peer has too much to acknowledge first."""
+        start = SegmentStart(segment.number, segment.metadata)
+        fits = self._fits(start)
+        if not fits:
+            start = SegmentStart(segment.number)
+        if self._segments.on_wire >= self._most_segments or not self._has_room(start):
+            return False
+        self.counters.dropped_controls += not fits
+        segment.change(SegmentInput.START)
+        self._send(start, now)
+        return True
+
+    def _send_early(self, segment: OutgoingSegment, now: float) -> None:
+        """Send marks and data that waited for segment_start, or for acknowledgements."""
+        while segment.early and self._has_room(segment.early[0]):
+            message = segment.early.popleft()
+            feature = Feature.MARKS if isinstance(message, Mark) else Feature.DATA
+            if feature in self.features and self._fits(message):
+                self._send(message, now)
+            else:
+                self.counters.dropped_controls += 1
+
+    def _send_audio(self, number: int, chunk: Chunk) -> None:
+        self.counters.chunks += 1
+        self.counters.bytes += len(chunk.pcm)
+        data = encode_audio(number, chunk.start, self._segments.cut_through, chunk.pcm)
+        self._outgoing.append((Channel.MEDIA, data))
+
+    def _most_in_chunk(self, frame_bytes: int, bound: float) -> int:
+        """Bytes of PCM that one audio message may carry."""
+        most = min(self.binding.max_media_message, self._peer_message_limit) - _AUDIO_OVERHEAD
+        # A chunk is a small part of what is in flight, or an interrupt would wait behind a large one.
+        most = min(most, max(int(bound) // 8, self.format.samples(0.020) * frame_bytes), _MOST_IN_CHUNK)
+        return max(most - most % frame_bytes, frame_bytes)
+
+    def _credit_used(self) -> int:
+        """Samples sent and not consumed, as LW-CREDIT-1 and LW-CREDIT-2 count them."""
+        used = 0
+        for segment in self._segments:
+            cut = segment.state is SegmentState.CUT
+            out = cut and (segment.number <= self._segments.cut_through or segment.cut_confirmed)
+            if segment.result is None and not out:
+                used += segment.sent - segment.consumed
+        return used
+
+    # -- sending -------------------------------------------------------------------------------------------
+
+    @property
+    def _repeat_interrupts(self) -> bool:
+        return not (self.binding.media_reliable and self.binding.control_reliable)
+
+    def _send_interrupt(self, message: Interrupt, now: float, *, told: bool = False) -> None:
+        self._interrupts.add(message, now, repeat=self._repeat_interrupts, told=told)
+        self._send(message, now)
+        if self.state is SessionState.OPEN and self.binding.separate_media:
+            self._outgoing.append((Channel.MEDIA, encode(message)))
+
+    def _send_bare(self, message: Message) -> None:
+        """Send a repeat on both channels, without a number."""
+        data = encode(message)
+        self._outgoing.append((Channel.CONTROL, data))
+        if self.binding.separate_media:
+            self._outgoing.append((Channel.MEDIA, data))
+
+    def _send_in_segment(self, segment: OutgoingSegment, message: Mark | Data, now: float) -> None:
+        segment.early.append(message)
+        if segment.state is not SegmentState.QUEUED:
+            self._send_early(segment, now)
+
+    def _sent_soon(self, now: float) -> None:
+        if Feature.REPAIR in self.features and not self.binding.media_reliable:
+            self._sent_at, self._sent_repeats = now + SENT_DELAY, 0
+
+    def _send_sent(self, now: float) -> None:
+        """Say how far a quiet sender has sent, so that a lost tail shows (LW-REPAIR-6)."""
+        self._sent_at = inf
+        segment = next((s for s in self._segments if s.state is SegmentState.STARTED), None)
+        if segment is None or segment.received >= segment.sent:
+            return
+        self._send(Sent(segment.number, segment.sent), now)
+        if not self.binding.control_reliable:
+            delays = (0.020, 0.040, 0.080)
+            self._sent_at = now + (delays[self._sent_repeats] if self._sent_repeats < len(delays) else REPEAT)
+            self._sent_repeats += 1
+
+    # -- results -------------------------------------------------------------------------------------------
+
+    def _settle(self, now: float) -> None:
+        """Tell the results that are due, and bring along what depends on which segments are live."""
+        self._events += self._segments.settle()
+        for pending in self._interrupts.forget(self._segments.lowest_open, self._segments.lowest_on_wire):
+            self._confirmed(pending.message.first, pending.message.last, now - pending.called_at)
+        self._arm_report(now)
+
+    def _confirmed(self, first: int, last: int, latency: float) -> None:
+        self.counters.last_interrupt_latency = latency
+        self._events.append(InterruptConfirmed(first=first, last=last, latency=latency))
+
+    def _arm_report(self, now: float) -> None:
+        """Set the time by which the oldest segment has to move on again, if it has moved (LW-STREAM-7)."""
+        oldest = self._segments.oldest
+        if (
+            oldest is None
+            or self.paused
+            or self.state is not SessionState.OPEN
+            or (oldest.live and not oldest.finished and oldest.consumed >= oldest.written)
+        ):
+            self._report_until = inf
+            return
+        standing = (oldest.number, oldest.live, oldest.received, oldest.consumed, oldest.played)
+        if self._report_until == inf or standing != self._reported:
+            rest = self.format.seconds(oldest.written - oldest.heard) if oldest.live else 0.0
+            self._reported = standing
+            self._report_until = now + rest + self.limits.grace + self._cooldown
+
+    def _give_up_on_report(self, now: float) -> None:
+        """No report of the oldest segment has come in time: end it, and cut it at the peer too."""
+        oldest = self._segments.oldest
+        assert oldest is not None
+        started = oldest.state is not SegmentState.QUEUED
+        if oldest.live:
+            self._segments.cut(oldest, Cause.NO_REPORT)
+            if started:
+                self._send_interrupt(Interrupt(oldest.number, oldest.number), now, told=True)
+                if self.closed:
+                    return
+        if started:
+            self._segments.unreported.add(oldest.number)
+        cause = oldest.cut_cause or Cause.NO_REPORT
+        self._segments.end(oldest, oldest.heard, interrupted=True, cause=cause, exact=not started)
+        self._settle(now)

@@ -225,6 +225,9 @@ class Anything(RuleBasedStateMachine):
         lengths = sum(wired.written.values()) / wired.sender.format.rate / min(wired.player.speed, 1.0)
         wired.run(lengths + wired.sender.next_segment * 6.0 + 20)
         assert wired.settled_segments(), f"{wired.live_at_sender()} have not ended"
+        if wired.receiver is not None and {wired.sender.state, wired.receiver.state} == {SessionState.OPEN}:
+            lossless = wired.faults.loss == 0 or wired.binding is not ROOM
+            assert not lossless or wired.sender.numbered.unacknowledged == wired.receiver.numbered.unacknowledged == 0
         kinds = [type(event) for event in wired.sender_events]
         assert kinds.count(SessionEnded) <= 1
         for event in wired.sender_events:

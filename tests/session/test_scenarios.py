@@ -263,6 +263,35 @@ def test_pause_loses_nothing(binding: Binding) -> None:
     wired.heard_whole(*said)
 
 
+def test_in_a_pause_nothing_is_handed_out() -> None:
+    """Even to a consumer that would take it all."""
+    wired = Wired(MEMORY, GOOD, player=Player(ahead=1_000, speed=100.0))
+    number = wired.speak(frames(2))
+    wired.run(0.5)
+    wired.sender.pause(wired.now)
+    wired.run(0.1)
+    wired.player.pause(False, wired.now)  # it goes on by itself
+    taken = len(wired.player.items)
+    wired.run(3)
+    assert [i for i in wired.player.items[taken:] if isinstance(i, items.Audio | items.SegmentEnd)] == []
+    wired.sender.unpause(wired.now)
+    wired.run_until_ended(number)
+    wired.heard_whole(number)
+
+
+@BINDINGS
+def test_numbered_messages_are_acknowledged_in_time(binding: Binding) -> None:
+    wired = Wired(binding, GOOD)
+    wired.run(0.5)
+    for index in range(5):
+        wired.sender.send_custom({"n": index}, wired.now)
+        wired.run(0.03 + 0.05 + 0.03 + 0.001)
+        assert wired.sender.numbered.unacknowledged == 0
+        wired.core.send_custom({"n": index}, wired.now)
+        wired.run(0.03 + 0.05 + 0.03 + 0.001)
+        assert wired.core.numbered.unacknowledged == 0
+
+
 def test_interrupt_while_paused() -> None:
     wired = Wired(MEMORY, GOOD)
     wired.say(frames(2))

@@ -677,6 +677,7 @@ class Wired:
         if isinstance(item, items.Interrupted | items.Paused | items.Unpaused):
             return
         number = item.segment
+        assert not self.core.paused, f"{item!r:.60} was handed out in a pause"
         assert number not in self.cut, f"{item!r:.60} was handed out after its cut"
         if isinstance(item, items.SegmentStart):
             assert number > max(self._positions, default=0)

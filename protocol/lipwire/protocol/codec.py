@@ -102,6 +102,8 @@ def _unpack(data: bytes) -> list[Any]:
     _scan(data)
     try:
         array = msgpack.unpackb(data, strict_map_key=False, unicode_errors="strict")
+    except TypeError:  # a key that can not be hashed, perhaps where it is to be ignored
+        array = msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=_with_any_keys)
     except UnicodeDecodeError:
         raise RemoteProtocolError(CloseCode.MALFORMED, "text that is not UTF-8") from None
     except Exception as error:  # whatever it makes of it: the peer sent it (LW-SECURITY-1)
@@ -109,6 +111,14 @@ def _unpack(data: bytes) -> list[Any]:
     if type(array) is not list or not array or type(array[0]) is not int:
         raise RemoteProtocolError(CloseCode.MALFORMED, "a message is an array that begins with an integer")
     return array
+
+
+def _with_any_keys(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    """Make a map; one with keys that can not be keys here becomes one that no field accepts (LW-WIRE-12)."""
+    try:
+        return dict(pairs)
+    except TypeError:
+        return {0: None}
 
 
 def _scan(data: bytes) -> None:

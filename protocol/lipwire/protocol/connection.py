@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from .channels import Binding, Channel, Wire
 from .codec import decode, encode
@@ -39,6 +39,7 @@ from .numbered import NumberedControl
 from .registry import BY_MESSAGE, Feature, Role
 from .states import ATTACHED, HANDSHAKE, SESSION, SessionInput, SessionState
 
+M = TypeVar("M", bound=Message)
 Outgoing = tuple[Channel, Wire]
 
 _NO_BINDING = Binding(name="none", separate_media=False)
@@ -157,7 +158,7 @@ class Connection:
         """
         self._need(Feature.CUSTOM)
         message = Custom(content)
-        self._check_ours(message)
+        message = self._checked(message)
         if not self._has_room(message):
             raise LocalProtocolError(
                 CloseCode.LIMIT_EXCEEDED, "too many messages wait for the peer to acknowledge them: try again later"
@@ -204,16 +205,20 @@ class Connection:
         """Whether a message that can wait may be sent now (LW-CONTROL-5)."""
         return Feature.RESUME not in self.features or self.numbered.has_room(len(encode(message)))
 
-    def _check_ours(self, message: Message) -> None:
+    def _checked(self, message: M) -> M:
         """Hold a message of the user's against what the peer will hold it against.
+
+        Gives a copy: what the user changes later in a map does not reach it.
 
         Raises:
             LocalProtocolError: with the code with which the peer would close.
         """
         try:
-            decode(encode(Numbered(MAX_INT, MAX_INT, message)), self._most_in_message)
+            copy = decode(encode(Numbered(MAX_INT, MAX_INT, message)), self._most_in_message)
         except RemoteProtocolError as error:
             raise LocalProtocolError(error.code, str(error)) from None
+        assert isinstance(copy, Numbered)
+        return cast(M, copy.message)
 
     def _send(self, message: Message, now: float) -> None:
         """Send a control message; one that is numbered is kept over a lost transport (SPEC §14)."""

@@ -164,7 +164,8 @@ class OutgoingSegment:
         self.early.clear()
         self.marks.clear()
         self.data.clear()
-        self.written = self.sent
+        # What a resume had taken back counts as sent again: the receiver may have it.
+        self.written = self.sent = max(self.sent, self.reached)
         return dropped
 
 

@@ -85,8 +85,9 @@ class SenderConnection(SenderReports):
 
     def detach(self, now: float) -> None:
         """The transport is gone; the session waits for the next one (SPEC §15)."""
-        self._hello_at = self._handshake_until = self._sent_at = self._report_until = inf
+        self._hello_at = self._handshake_until = self._sent_at = inf
         super().detach(now)
+        self._arm_report(now)
 
     # -- commands: segments --------------------------------------------------------------------------------
 
@@ -99,8 +100,8 @@ class SenderConnection(SenderReports):
         """
         if self.closed:
             raise LocalProtocolError(CloseCode.OUT_OF_STATE, "the session is closed")
-        self._check_ours(SegmentStart(self._segments.next, metadata))
-        segment = self._segments.open(metadata, self.format.frame_bytes)
+        start = self._checked(SegmentStart(self._segments.next, metadata))
+        segment = self._segments.open(start.metadata, self.format.frame_bytes)
         self._settle(now)
         return segment.number
 
@@ -175,8 +176,7 @@ class SenderConnection(SenderReports):
             return False
         if len(segment.marks) >= MARKS:
             raise LocalProtocolError(CloseCode.LIMIT_EXCEEDED, f"{MARKS} marks of segment {number} wait already")
-        mark = Mark(number, position, name)
-        self._check_ours(mark)
+        mark = self._checked(Mark(number, position, name))
         segment.marks.append(mark)
         self._send_in_segment(segment, mark, now)
         return True
@@ -193,8 +193,7 @@ class SenderConnection(SenderReports):
             return False
         if len(segment.data) >= DATA:
             raise LocalProtocolError(CloseCode.LIMIT_EXCEEDED, f"{DATA} data messages of segment {number} wait already")
-        message = Data(number, position, content)
-        self._check_ours(message)
+        message = self._checked(Data(number, position, content))
         segment.data.append(position)
         self._send_in_segment(segment, message, now)
         return True
@@ -208,7 +207,7 @@ class SenderConnection(SenderReports):
         self._need(Feature.PAUSE)
         if not self.paused:
             self.paused = True
-            self._report_until = inf
+            self._arm_report(now)
             self._send(Pause(), now)
 
     def unpause(self, now: float) -> None:
@@ -239,9 +238,11 @@ class SenderConnection(SenderReports):
         if self.state in HANDSHAKE:
             if now >= self._handshake_until:
                 reason = "the peer did not answer hello in time"
+                resuming = self.state is SessionState.REOPENING
                 self._drop_transport(reason, now)
-                close = Close(code=CloseCode.HANDSHAKE_TIMEOUT, reason=reason, retry_ms=0)  # LW-OPEN-7
-                self._outgoing.append((Channel.CONTROL, encode_close(close)))
+                if not resuming:  # LW-OPEN-7: the receiver may have resumed, and a close would end the session
+                    close = Close(code=CloseCode.HANDSHAKE_TIMEOUT, reason=reason, retry_ms=0)
+                    self._outgoing.append((Channel.CONTROL, encode_close(close)))
             elif now >= self._hello_at:
                 self._outgoing.append((Channel.CONTROL, self._hello))
                 self._hello_at = now + HELLO_REPEAT

@@ -84,6 +84,8 @@ class SenderOutput(SegmentView, Connection):
         self._report_until = inf
         self._reported: tuple[Any, ...] = ()
         """How the oldest segment stood when that was set."""
+        self._report_left = 0.0
+        """Seconds that are left of that time while it is held."""
         self._sent_at = inf
         self._sent_repeats = 0
 
@@ -177,7 +179,7 @@ class SenderOutput(SegmentView, Connection):
     def _credit_used(self) -> int:
         """Samples sent and not consumed, as LW-CREDIT-1 and LW-CREDIT-2 count them."""
         used = 0
-        for segment in self._segments:
+        for segment in self._segments.started():
             cut = segment.state is SegmentState.CUT
             out = cut and (segment.number <= self._segments.cut_through or segment.cut_confirmed)
             if segment.result is None and not out:
@@ -238,21 +240,25 @@ class SenderOutput(SegmentView, Connection):
         self._events.append(InterruptConfirmed(first=first, last=last, latency=latency))
 
     def _arm_report(self, now: float) -> None:
-        """Set the time by which the oldest segment has to move on again, if it has moved (LW-STREAM-7)."""
+        """Set the time by which the oldest segment has to move on, if it has moved (LW-STREAM-7).
+
+        A pause, or the loss of the transport, holds the time that is left; it does not begin anew.
+        """
         oldest = self._segments.oldest
-        if (
-            oldest is None
-            or self.paused
-            or self.state is not SessionState.OPEN
-            or (oldest.live and not oldest.finished and oldest.consumed >= oldest.written)
-        ):
-            self._report_until = inf
+        if oldest is None or (oldest.live and not oldest.finished and oldest.consumed >= oldest.written):
+            self._report_until, self._reported = inf, ()
             return
         standing = (oldest.number, oldest.live, oldest.received, oldest.consumed, oldest.played)
-        if self._report_until == inf or standing != self._reported:
+        if standing != self._reported:
             rest = self.format.seconds(oldest.written - oldest.heard) if oldest.live else 0.0
-            self._reported = standing
-            self._report_until = now + rest + self.limits.grace + self._cooldown
+            self._reported, self._report_until = standing, inf
+            self._report_left = rest + self.limits.grace + self._cooldown
+        if self.paused or self.state is not SessionState.OPEN:
+            if self._report_until != inf:
+                self._report_left = max(self._report_until - now, 0.0)
+                self._report_until = inf
+        elif self._report_until == inf:
+            self._report_until = now + self._report_left
 
     def _give_up_on_report(self, now: float) -> None:
         """No report of the oldest segment has come in time: end it, and cut it at the peer too."""

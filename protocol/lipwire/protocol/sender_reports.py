@@ -90,9 +90,9 @@ class SenderReports(SenderOutput):
                 raise RemoteProtocolError(CloseCode.INVALID_SEGMENT, f"segment {number} was never opened")
         for number, consumed in message.consumed:
             segment = self._segments.get(number)
-            if segment is not None and consumed > segment.sent:
+            if segment is not None and consumed > segment.reached:
                 raise RemoteProtocolError(
-                    CloseCode.INVALID_POSITION, f"segment {number} consumed to {consumed}; sent to {segment.sent}"
+                    CloseCode.INVALID_POSITION, f"segment {number} consumed to {consumed}; sent to {segment.reached}"
                 )
         for segment in self._segments:
             if segment.state is SegmentState.CUT and message.first <= segment.number <= message.last:

@@ -7,6 +7,7 @@ over but not told, until every earlier one has ended.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from typing import Any
 
 from .errors import CloseCode, LocalProtocolError
@@ -37,6 +38,10 @@ class SenderSegments:
 
     def __len__(self) -> int:
         return len(self._table)
+
+    def started(self) -> Iterator[OutgoingSegment]:
+        """Those up to the first that is queued: behind it all are, or were cut while they were."""
+        return takewhile(lambda segment: segment.state is not SegmentState.QUEUED, self._table.values())
 
     def get(self, number: int) -> OutgoingSegment | None:
         """The segment of that id; None when it is over."""
@@ -116,7 +121,8 @@ class SenderSegments:
     def settle(self) -> list[StreamEnded]:
         """Give the results whose turn has come, and bring the cut-through up to date."""
         told = []
-        for number, segment in list(self._table.items()):
+        while self._table:
+            number, segment = next(iter(self._table.items()))
             if segment.result is None:
                 break
             del self._table[number]
@@ -143,12 +149,12 @@ class SenderSegments:
     @property
     def on_wire(self) -> int:
         """How many are started and not over."""
-        return len(self.unreported) + sum(s.state not in (SegmentState.QUEUED, SegmentState.OVER) for s in self)
+        return len(self.unreported) + sum(s.state is not SegmentState.OVER for s in self.started())
 
     @property
     def in_flight(self) -> int:
         """Bytes of live segments that were sent and not reported as received."""
-        return sum((s.sent - s.received) * s.frame_bytes for s in self if s.live)
+        return sum((s.sent - s.received) * s.frame_bytes for s in self.started() if s.live)
 
 
 class SegmentView:

@@ -27,7 +27,7 @@ from lipwire.transports import (
 )
 from lipwire.transports.webrtc_signaling import peer_connection
 
-pytestmark = pytest.mark.anyio
+pytestmark = pytest.mark.asyncio
 CONTROL, MEDIA = Channel.CONTROL, Channel.MEDIA
 SDP = {"Content-Type": "application/sdp"}
 

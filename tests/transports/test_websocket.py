@@ -26,7 +26,7 @@ from lipwire.transports import (
     connect_websocket,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = pytest.mark.asyncio
 CONTROL = Channel.CONTROL
 
 

@@ -247,10 +247,68 @@ class TestLeaving:
                 tasks.start_soon(wait, "write", lambda: segment.write(speech(60)))
                 tasks.start_soon(wait, "ended", segment.ended)
                 tasks.start_soon(wait, "mark", lambda: segment.mark_reached("m"))
-                tasks.start_soon(wait, "drain", world.out.drain)
                 await anyio.sleep(0.5)
                 await world.out.aclose()
-            assert sorted(ended) == ["drain", "ended", "mark", "write"]
+            assert sorted(ended) == ["ended", "mark", "write"]
+
+    async def test_aclose_from_another_task_ends_a_drain(self) -> None:
+        async with connected(speed=1.0) as world, anyio.create_task_group() as tasks:
+            async with world.out.segment() as segment:
+                await segment.write(speech(60))
+            tasks.start_soon(world.out.drain)
+            await anyio.sleep(0.5)
+            await world.out.aclose()
+
+    async def test_ends_a_segment_that_was_left_open(self) -> None:
+        async with avatar() as world:
+            async with world.agent() as out:
+                segment = out.segment()
+                await segment.write(speech(1.0))
+                with pytest.raises(LocalProtocolError, match="segment 1 is still open"):
+                    await out.drain()
+            assert segment.result
+            assert (segment.result.cause, segment.result.position) == (Cause.PLAYED, 24_000)
+
+    async def test_cuts_a_segment_that_was_left_within_a_frame(self) -> None:
+        async with avatar() as world:
+            async with world.agent() as out:
+                segment = out.segment()
+                await segment.write(speech(1.0) + b"x")
+            assert segment.result
+            assert segment.result.cause is Cause.CANCELLED
+
+    @pytest.mark.parametrize("lost", [False, True])
+    async def test_unpauses(self, lost: bool) -> None:
+        async with avatar(speed=1.0) as world:
+            async with world.agent() as out:
+                async with out.segment() as segment:
+                    await segment.write(speech(1.0))
+                await anyio.sleep(0.2)
+                out.pause()
+                await settle()
+                if lost:
+                    world.listener.newest.disconnect()
+                    await settle()
+            assert segment.result
+            assert segment.result.cause is Cause.PLAYED
+            assert bytes(world.renderer.pcm[1]) == speech(1.0)
+
+    async def test_begins_nothing_new(self) -> None:
+        async with avatar(speed=1.0) as world, anyio.create_task_group() as tasks:
+            failed: list[str] = []
+
+            async def late() -> None:
+                await anyio.sleep(0.5)
+                for call in (out.segment, out.pause):
+                    with pytest.raises(LocalProtocolError, match="being left"):
+                        call()
+                    failed.append(call.__name__)
+
+            async with world.agent() as out:
+                async with out.segment() as segment:
+                    await segment.write(speech(1.0))
+                tasks.start_soon(late)
+            assert failed == ["segment", "pause"]
 
     async def test_aclose_at_once(self) -> None:
         async with avatar() as world:

@@ -62,8 +62,9 @@ class AudioOut:
     """Streams an agent's speech to an avatar, interrupts it, and tells what was heard.
 
     An async context manager. Entering waits until the session is open (or, with ``wait_connected=False``, not at all:
-    what is written then waits in the local buffer). Leaving it normally waits until every segment has ended and
-    closes the session; leaving it by an exception closes at once.
+    what is written then waits in the local buffer). Leaving it normally ends the segment that is still open for writing,
+    unpauses, waits until every segment has ended, and closes the session; meanwhile nothing new is begun. Leaving it by
+    an exception closes at once.
 
     Args:
         transport: a connector (``connect_websocket(…)``, ``connect_webrtc(…)``), which is called again to resume when a
@@ -139,6 +140,7 @@ class AudioOut:
         self._openings = 0
         self._writes = 0
         self._leaving = False
+        self._finishing = False
         self._session_over = anyio.Event()
         self._tasks: anyio.abc.TaskGroup | None = None
 
@@ -162,7 +164,7 @@ class AudioOut:
     ) -> None:
         try:
             if error is None:
-                await self.drain()
+                await self._finish()
         finally:
             await self._leave()
 
@@ -177,11 +179,19 @@ class AudioOut:
             raise self._error()
 
     async def drain(self) -> None:
-        """Wait until every segment that was opened has ended; each does in bounded time. Cancelling is harmless."""
-        while self._segments:
-            if self._idle.is_set():
-                self._idle = anyio.Event()
-            await self._idle.wait()
+        """Wait until every segment that was opened has ended. Cancelling is harmless.
+
+        Each does in bounded time, but while the session is paused: that lasts until ``unpause`` or an interrupt.
+
+        Raises:
+            LocalProtocolError: a segment is still open for writing.
+        """
+        for segment in self._segments.values():
+            if segment._writable:
+                raise LocalProtocolError(
+                    CloseCode.OUT_OF_STATE, f"segment {segment.number} is still open: end it or interrupt it first"
+                )
+        await self._wait_idle()
 
     async def aclose(self) -> None:
         """Close the session now; segments that are not over end with the cause ``closed``. Can be called again."""
@@ -207,13 +217,15 @@ class AudioOut:
         """Open a segment; the metadata (``text=…``, ``language=…``, anything) goes to the avatar with it.
 
         Raises:
-            LocalProtocolError: the segment before is still open, or the metadata can not be encoded.
+            LocalProtocolError: the segment before is still open, the metadata can not be encoded, or AudioOut is being
+                left.
             SessionError: the session is over; the error says how.
         """
         if self._close is not None:
             raise self._error()
         if self._tasks is None:
             raise LipwireError("AudioOut is an async context manager: use it in `async with`")
+        self._check_staying()
         merged = {**(metadata or {}), **more} or None
         number = self._shell.connection.open_segment(merged, self._now())
         segment = Segment(self, number, PcmReader(self.format, self.wire_format))
@@ -248,8 +260,9 @@ class AudioOut:
         """Hold playout where it is (a false barge-in, perhaps). Pausing twice is harmless.
 
         Raises:
-            LocalProtocolError: the session is not open, or the avatar does not support it.
+            LocalProtocolError: the session is not open, the avatar does not support it, or AudioOut is being left.
         """
+        self._check_staying()
         self._shell.connection.pause(self._now())
         self._shell.flush()
 
@@ -524,6 +537,30 @@ class AudioOut:
         if isinstance(self._connector, _Once):
             return False
         return close.code in _NEW_SESSION or (close.by_peer is True and close.retry_ms is not None)
+
+    def _check_staying(self) -> None:
+        if self._finishing:
+            raise LocalProtocolError(CloseCode.OUT_OF_STATE, "AudioOut is being left")
+
+    async def _finish(self) -> None:
+        """Let everything that was begun come to its end; nothing that the caller left undone keeps it from that."""
+        self._finishing = True
+        for segment in tuple(self._segments.values()):
+            try:
+                segment.end()
+            except LipwireError as error:  # InvalidPcm, say
+                segment.interrupt()
+                self._shell.log.warning("a segment that was left open was cut", segment=segment.number, error=error)
+        core = self._shell.connection
+        if core.paused and not core.closed:
+            self.unpause()
+        await self._wait_idle()
+
+    async def _wait_idle(self) -> None:
+        while self._segments:
+            if self._idle.is_set():
+                self._idle = anyio.Event()
+            await self._idle.wait()
 
     async def _leave(self) -> None:
         """Close, and wait for the tasks; they end by themselves once the session has."""

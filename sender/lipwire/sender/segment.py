@@ -183,6 +183,11 @@ class Segment:
 
     # -- for AudioOut --------------------------------------------------------------------------------------
 
+    @property
+    def _writable(self) -> bool:
+        """Whether more may be written, so that it can not end yet."""
+        return not self._finished and not self.cut
+
     def _read(self, pcm: Pcm) -> bytes | memoryview:
         data = self._reader.read(pcm)
         if self.first_write_at is None:

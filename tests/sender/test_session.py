@@ -11,13 +11,13 @@ import pytest
 
 from lipwire.protocol.channels import Channel
 from lipwire.protocol.connection import encode_refusal
-from lipwire.protocol.errors import CloseCode, LocalProtocolError, RemoteProtocolError, SessionClosed
+from lipwire.protocol.errors import CloseCode, LocalProtocolError, NeverConnected, RemoteProtocolError, SessionClosed
 from lipwire.protocol.events import SessionEnded, SessionOpened, StreamStarted
 from lipwire.protocol.limits import Limits
 from lipwire.protocol.registry import Feature
 from lipwire.receiver import Acceptor, Data, Mark, Paused, Unpaused
 from lipwire.sender import AudioOut, Cause
-from lipwire.transports import Transport, TransportBroken
+from lipwire.transports import Transport, TransportBroken, memory_pair
 
 from ..end_to_end.world import CountedListener, avatar, connected, settle, speech, tasks_living, until
 
@@ -57,6 +57,36 @@ class TestConnecting:
             assert anyio.current_time() - began < 0.2
             assert world.out.statistics().sessions == 1
             assert world.out.statistics().transports == 3
+
+    async def test_one_that_refuses_at_once_and_again_is_not_asked_in_a_hot_loop(self) -> None:
+        peers: list[Any] = []
+
+        async def connect() -> Transport:
+            ours, peer = memory_pair()
+            peer.send(Channel.CONTROL, encode_refusal(RemoteProtocolError(CloseCode.BUSY, "busy", retry=0)))
+            peers.append(peer)
+            await anyio.lowlevel.checkpoint()
+            return ours
+
+        with pytest.raises(NeverConnected):
+            async with AudioOut(connect, connect_timeout=10, clock=anyio.current_time):
+                pytest.fail("never opened")
+        assert 5 < len(peers) < 12
+
+    async def test_one_that_opens_and_closes_again_is_not_asked_in_a_hot_loop(self) -> None:
+        async with avatar(render=False) as world:
+            with anyio.move_on_after(10):
+                async with world.agent(), anyio.create_task_group() as tasks:
+
+                    async def close() -> None:
+                        while True:
+                            await anyio.sleep(0.01)
+                            for audio in world.acceptor.sessions:
+                                audio._core.close(anyio.current_time(), CloseCode.GOING_AWAY, retry=0.0)
+                                audio._shell.flush()
+
+                    tasks.start_soon(close)
+            assert 5 < world.listener.attempts < 12
 
     async def test_a_busy_avatar_is_asked_again_when_it_says(self) -> None:
         async with connected(max_sessions=1) as world:

@@ -54,6 +54,8 @@ _BREATHE_EVERY = 16
 _NEW_SESSION = (CloseCode.PEER_GONE, CloseCode.UNKNOWN_SESSION, CloseCode.RESUME_STATE)
 """After these a new session may do; after others only when the peer says when to come again (LW-CLOSE-7)."""
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 2.0
+_STEADY = 1.0
+"""Seconds that a session has to last for the pause before the one in its place to be short again."""
 
 _Core: TypeAlias = SenderConnection | SenderConnection0
 
@@ -62,9 +64,9 @@ class AudioOut:
     """Streams an agent's speech to an avatar, interrupts it, and tells what was heard.
 
     An async context manager. Entering waits until the session is open (or, with ``wait_connected=False``, not at all:
-    what is written then waits in the local buffer). Leaving it normally ends the segment that is still open for writing,
-    unpauses, waits until every segment has ended, and closes the session; meanwhile nothing new is begun. Leaving it by
-    an exception closes at once.
+    what is written then waits in the local buffer). Leaving it normally ends the segment that is still open for
+    writing, unpauses, waits until every segment has ended, and closes the session; meanwhile nothing new is begun.
+    Leaving it by an exception closes at once.
 
     Args:
         transport: a connector (``connect_websocket(…)``, ``connect_webrtc(…)``), which is called again to resume when a
@@ -135,6 +137,8 @@ class AudioOut:
         self._interrupts: list[tuple[int, anyio.Event]] = []
         self._last_transport_error = ""
         self._retry_after: float | None = None
+        self._backoff = _BACKOFF_FIRST
+        self._opened_at = 0.0
         self._close: Close | None = None
         self._sessions = 0
         self._openings = 0
@@ -429,9 +433,8 @@ class AudioOut:
 
     async def _connect_in_turn(self, shell: Shell[_Core]) -> None:
         """One session's transports, one after the other, with a growing pause between failures."""
-        delay = _BACKOFF_FIRST
-        if self._retry_after is not None:  # as the peer asked when it closed the session before
-            await anyio.sleep(self._retry_after)
+        if self._sessions:
+            await self._back_off()
         while shell.connection.state is not SessionState.CLOSED:
             self._retry_after = None
             try:
@@ -447,25 +450,42 @@ class AudioOut:
                 self._give_up(shell, error)
                 return
             else:
-                if await self._use(shell, transport):
-                    delay = _BACKOFF_FIRST
-            # Chance keeps many agents from coming back at the same instant.
-            await anyio.sleep(delay * random.uniform(0.75, 1.25) if self._retry_after is None else self._retry_after)
-            delay = min(2 * delay, _BACKOFF_MOST)
+                await self._use(shell, transport)
+                if shell.connection.state is SessionState.CLOSED:
+                    return
+            await self._back_off()
 
-    async def _use(self, shell: Shell[_Core], transport: Transport) -> bool:
-        """Serve one transport until it ends. Gives whether the session was opened, or resumed, on it."""
+    async def _back_off(self) -> None:
+        """Pause before the next try: longer each time, and at least as long as the peer asked."""
+        # Chance keeps many agents from coming back at the same instant.
+        delay = self._backoff * random.uniform(0.75, 1.25)
+        self._backoff = min(2 * self._backoff, _BACKOFF_MOST)
+        await anyio.sleep(max(delay, self._retry_after or 0.0))
+
+    async def _use(self, shell: Shell[_Core], transport: Transport) -> None:
+        """Serve one transport until it ends."""
         if shell.connection.state is SessionState.CLOSED:  # while the transport was being made
             transport.abort()
-            return False
+            return
         openings = self._openings
         shell.transport = transport
-        shell.connection.attach(transport.binding, self._now())
+        try:
+            shell.connection.attach(transport.binding, self._now())
+        except Exception as error:  # a token that this transport would show to others, say
+            shell.transport = None
+            transport.abort()
+            shell.log.exception("the transport can not be used")
+            self._give_up(shell, error)
+            return
         shell.flush()
-        ended = await shell.serve(transport)
+        try:
+            ended = await shell.serve(transport)
+        finally:
+            lives = shell.connection.state is not SessionState.CLOSED
+            if self._openings > openings and (lives or self._now() - self._opened_at >= _STEADY):
+                self._backoff = _BACKOFF_FIRST
         if ended is not None:
             self._last_transport_error = str(ended)
-        return self._openings > openings
 
     def _give_up(self, shell: Shell[_Core], error: Exception) -> None:
         """The other end refused below the protocol, or there is no other transport: no use in trying again."""
@@ -494,6 +514,8 @@ class AudioOut:
                 self._confirm_interrupts(event.last)  # no two interrupts cut up to the same segment
             case SessionOpened():
                 self._openings += 1
+                if not event.resumed:
+                    self._opened_at = self._now()
                 self._sessions += not event.resumed
                 self._ready.set()
                 self._shell.log.info("session resumed" if event.resumed else "session opened", format=event.format)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ from lipwire.protocol.limits import Limits
 from lipwire.protocol.registry import Feature
 from lipwire.receiver import Acceptor, Data, Mark, Paused, Unpaused
 from lipwire.sender import AudioOut, Cause
-from lipwire.transports import Transport, TransportBroken, memory_pair
+from lipwire.transports import Transport, TransportBroken, TransportError, memory_pair
 
 from ..end_to_end.world import CountedListener, avatar, connected, settle, speech, tasks_living, until
 
@@ -648,3 +649,54 @@ def test_made_outside_of_the_loop() -> None:
         anyio.run(main, backend=name)
         out = AudioOut(listener.connect)
         acceptor = Acceptor(listener)
+
+
+@pytest.mark.parametrize("where", ["send", "receive", "aclose"])
+async def test_a_transport_that_raises_what_it_should_not_is_taken_as_broken(
+    where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    transports: list[Any] = []
+    async with avatar() as world:
+
+        async def connect() -> Transport:
+            transport: Any = await world.listener.connect()
+            original, calls = getattr(transport, where), 0
+
+            def fail(*args: Any) -> Any:
+                nonlocal calls
+                calls += 1
+                if where == "aclose" or (calls == 5 and len(transports) == 1):
+                    raise OSError("a bug in the driver")
+                return original(*args)
+
+            setattr(transport, where, fail)
+            transports.append(transport)
+            return transport
+
+        async with world.agent(connect) as out:
+            async with out.segment() as segment:
+                for _ in range(40):
+                    await segment.write(speech(0.02))
+                    await anyio.sleep(0.02)
+            assert (await segment.ended()).cause is Cause.PLAYED
+            assert len(transports) == (1 if where == "aclose" else 2)
+            assert out.statistics().sessions == 1
+    assert "a bug in the driver" in caplog.text
+
+
+async def test_a_transport_that_can_not_be_used_is_not_left_open() -> None:
+    peers: list[Any] = []
+
+    async def connect() -> Transport:
+        await anyio.lowlevel.checkpoint()
+        ours, peer = memory_pair()
+        ours.binding = replace(ours.binding, broadcast=True)
+        peers.extend((ours, peer))
+        return ours
+
+    with pytest.raises(NeverConnected, match="set room_key"):
+        async with AudioOut(connect, auth="token", clock=anyio.current_time):
+            pytest.fail("never opened")
+    assert len(peers) == 2
+    with pytest.raises(TransportError):
+        await peers[1].receive()

@@ -20,11 +20,16 @@ from lipwire.protocol.connection import Connection
 from lipwire.protocol.events import Event, SessionEnded, TransportDropped
 from lipwire.protocol.trace import TraceHook, event_record, message_record
 
-from .base import Transport, TransportBroken, TransportEnded, TransportError
+from .base import Received, Transport, TransportBroken, TransportEnded, TransportError
 from .logs import Log
 
 CLOSE_TIME = 2.0
 """Seconds that closing a transport may take."""
+
+
+class _TransportFailed(TransportError):
+    """A transport raised something other than a TransportError; it was torn down."""
+
 
 C = TypeVar("C", bound=Connection)
 
@@ -69,7 +74,7 @@ class Shell(Generic[C]):
         if outgoing and self.transport is not None:
             try:
                 for channel, data in outgoing:
-                    self.transport.send(channel, data)
+                    self._send(self.transport, channel, data)
                     if self.trace is not None:
                         self.trace_message("out", channel, data)
             except TransportError as error:
@@ -117,7 +122,7 @@ class Shell(Generic[C]):
             with anyio.CancelScope() as self._serving:
                 try:
                     while self.transport is transport:
-                        batch = await transport.receive()
+                        batch = await self._receive(transport)
                         if self.transport is transport:  # else it was given up meanwhile (LW-RESUME-11)
                             self.receive(batch)
                 except TransportError as error:
@@ -128,7 +133,10 @@ class Shell(Generic[C]):
                 self.connection.detach(self.clock())
                 self.flush()
             with anyio.move_on_after(CLOSE_TIME, shield=True):
-                await transport.aclose()
+                try:
+                    await transport.aclose()
+                except Exception:
+                    self._failed(transport, "closing")
             failed, self._send_error = self._send_error, None
         return ended or failed
 
@@ -158,6 +166,28 @@ class Shell(Generic[C]):
             self.flush()
 
     # -- within --------------------------------------------------------------------------------------------
+
+    def _send(self, transport: Transport, channel: Channel, data: Wire) -> None:
+        try:
+            transport.send(channel, data)
+        except TransportError:
+            raise
+        except Exception as error:
+            raise self._failed(transport, "sending") from error
+
+    async def _receive(self, transport: Transport) -> list[Received]:
+        try:
+            return await transport.receive()
+        except TransportError:
+            raise
+        except Exception as error:
+            raise self._failed(transport, "receiving") from error
+
+    def _failed(self, transport: Transport, what: str) -> TransportError:
+        """A transport raised what it should not: log it, and take the transport as broken."""
+        self.log.exception(f"the transport failed: {what}", peer=transport.peer)
+        transport.abort()
+        return _TransportFailed(f"{what} failed within the transport")
 
     def _tell_events(self) -> None:
         """Pass on what waits, unless a call further out is at it."""

@@ -11,7 +11,8 @@ from anyio import to_thread
 
 from lipwire.protocol.errors import SessionClosed, SessionLost
 from lipwire.protocol.limits import Limits
-from lipwire.receiver import Acceptor, Audio, BlockingAudioIn, Interrupted, SegmentEnd
+from lipwire.protocol.receiver import ReceiverConnection, ReceiverSettings
+from lipwire.receiver import Acceptor, Audio, AudioIn, BlockingAudioIn, Interrupted, SegmentEnd
 from lipwire.sender import AudioOut, Cause
 from lipwire.transports import MemoryListener
 
@@ -104,3 +105,30 @@ async def test_a_blocked_thread_is_freed() -> None:
                 await anyio.sleep(0.001)
             await out.aclose()
     assert isinstance(result[0], SessionClosed)
+
+
+def test_a_thread_that_outlives_the_loop_is_told(anyio_backend: str) -> None:
+    errors: list[Any] = []
+    over = threading.Event()
+
+    def wait(blocking: BlockingAudioIn) -> None:
+        for call in (blocking.receive, blocking.notify_reset, lambda: list(blocking)):
+            try:
+                call()
+            except BaseException as error:
+                errors.append(error)
+            assert over.wait(10)
+
+    async def main() -> threading.Thread:
+        audio = AudioIn(ReceiverConnection(ReceiverSettings()), peer="a session that nobody ends")
+        thread = threading.Thread(target=wait, args=(audio.blocking(),))
+        thread.start()
+        while audio._waiting is None:  # noqa: ASYNC110 - until the thread waits
+            await anyio.sleep(0.001)
+        return thread
+
+    thread = anyio.run(main, backend=anyio_backend)
+    over.set()
+    thread.join(10)
+    assert [type(error) for error in errors] == [SessionLost] * 3, errors
+    assert all("the event loop of this side has ended" in str(error) for error in errors)

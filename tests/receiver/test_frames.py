@@ -172,3 +172,38 @@ async def test_data_comes_before_its_sample() -> None:
                 assert handed <= item.position
                 seen += 1
         assert seen == 10
+
+
+async def test_a_segment_that_was_given_up_is_not_handed_out_later() -> None:
+    async with connected(render=False, frame_ms=20) as world:
+        async with world.out.segment() as first:
+            await first.write(speech(0.03))
+            await settle()
+            assert len(take_all(world)) == 2
+            world.audio.notify_stream_ended(1, 480, failed=True)
+            await settle()
+        async with world.out.segment() as second:
+            await second.write(speech(0.05, 2))
+        await settle()
+        assert {item.segment for item in take_all(world)} == {2}
+        world.audio.notify_stream_ended(2)
+        assert (await first.ended()).cause is Cause.FAILED
+        assert (await second.ended()).cause is Cause.PLAYED
+        assert not world.audio._given
+        assert not world.audio._totals
+
+
+async def test_nothing_is_kept_of_segments_that_were_cut_and_never_reported() -> None:
+    async with connected(render=False, frame_ms=20) as world:
+        for _ in range(20):
+            async with world.out.segment() as segment:
+                await segment.write(speech(0.1))
+            await settle()
+            take_all(world)
+            await world.out.interrupt()
+            take_all(world)
+            await anyio.sleep(6)
+        audio = world.audio
+        assert len(audio._given) <= 2
+        assert len(audio._totals) <= 2
+        assert not audio._corrected

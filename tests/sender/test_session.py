@@ -700,3 +700,43 @@ async def test_a_transport_that_can_not_be_used_is_not_left_open() -> None:
     assert len(peers) == 2
     with pytest.raises(TransportError):
         await peers[1].receive()
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"info": {"x": object()}},
+        {"info": {"x": "a" * 20_000}},
+        {"info": {"x": "a" * 70_000}},
+        {"auth": "secret" * 1_000},
+        {"auth": 5},
+    ],
+)
+def test_what_no_avatar_could_read_is_found_at_once(what: dict[str, Any]) -> None:
+    with pytest.raises(LocalProtocolError, match=r"hello") as caught:
+        AudioOut(CountedListener().connect, **what)
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_hook_may_touch_a_segment_of_the_session_that_ended() -> None:
+    answers: list[Any] = []
+    segments: list[Any] = []
+
+    def hook(event: Any) -> None:
+        if isinstance(event, SessionEnded) and not answers:
+            old = segments[0]
+            answers.extend((old.write_nowait(bytes(96)), old.interrupt(), old.mark("m"), old.data({"a.b": 1})))
+            old.end()
+            segments.append(out.segment())
+
+    async with avatar(speed=1.0) as world, world.agent(on_event=hook) as out:
+        segments.append(out.segment())
+        await segments[0].write(speech(1.0))
+        await until(lambda: world.renderers)
+        world.audio._core.close(anyio.current_time(), CloseCode.GOING_AWAY, retry=1.0)
+        world.audio._shell.flush()
+        assert (await segments[0].ended()).cause is Cause.PEER_CLOSED
+        assert answers == [False] * 4
+        await segments[1].write(speech(0.1))
+        segments[1].end()
+        assert (await segments[1].ended()).cause is Cause.PLAYED

@@ -20,7 +20,7 @@ from lipwire.protocol.events import (
     TransportDropped,
 )
 from lipwire.protocol.formats import PcmFormat
-from lipwire.protocol.items import Audio, Interrupted, Item, Paused, SegmentEnd, Unpaused
+from lipwire.protocol.items import Audio, Interrupted, Item, Paused, SegmentEnd, SegmentStart, Unpaused
 from lipwire.protocol.receiver import ReceiverConnection, ReceiverCounters
 from lipwire.protocol.registry import Feature
 from lipwire.protocol.states import SessionState
@@ -181,7 +181,16 @@ class AudioIn:
         item = self._take_whole() if self._reframer is None else self._take_frame(self._reframer)
         if type(item) is SegmentEnd:
             self._totals[item.segment] = item.total
+        elif type(item) is SegmentStart:
+            self._forget_unreported()
         return item
+
+    def _forget_unreported(self) -> None:
+        """Drop what is kept of segments that are over without a report: cut, and nothing said in time."""
+        core = self._core
+        for kept in (self._totals, self._given):
+            for number in [number for number in kept if core._known(number) is None]:
+                del kept[number]
 
     def _take_whole(self) -> Item | None:
         item = self._core.read(self._now())
@@ -257,6 +266,8 @@ class AudioIn:
                 self._core.stream_ended(number, now, position=heard, interrupted=interrupted, failed=failed)
                 self._totals.pop(number, None)
                 self._given.pop(number, None)
+                if self._reframer is not None:
+                    self._reframer.cut((number,))  # given up before all of it was handed out
         finally:
             self._shell.flush()
 

@@ -14,11 +14,13 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
+from lipwire.protocol.codec import decode, encode
 from lipwire.protocol.errors import (
     Close,
     CloseCode,
     LipwireError,
     LocalProtocolError,
+    RemoteProtocolError,
     SessionError,
     session_error,
 )
@@ -37,7 +39,7 @@ from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.limits import Limits
 from lipwire.protocol.registry import Feature
 from lipwire.protocol.sender import SenderConnection
-from lipwire.protocol.sender_handshake import SenderSettings
+from lipwire.protocol.sender_handshake import SenderSettings, make_hello
 from lipwire.protocol.states import SessionState
 from lipwire.protocol.trace import TraceHook
 from lipwire.protocol.version0_sender import SenderConnection0, SenderSettings0
@@ -87,6 +89,10 @@ class AudioOut:
         version_0: how version 0 is spoken, where that differs from the defaults; its format, limits, connect time and
             first segment are taken from the other arguments.
 
+    Raises, when it is made:
+        LocalProtocolError: the avatar could not read ``info`` or ``auth``: what MessagePack has no type for, more than
+            16,384 bytes of info, more than 4,096 of auth.
+
     Raises, on entering:
         SessionRefused: the avatar answered and said no (version, format, token, features).
         NeverConnected: no session within ``connect_timeout``.
@@ -127,7 +133,10 @@ class AudioOut:
         if version == 0 and auth is not None:
             raise LocalProtocolError(CloseCode.OUT_OF_STATE, "version 0 can not carry a token")
         self._version_0 = (version_0 or SenderSettings0()) if version == 0 else None
+        if self._version_0 is None:
+            _check_hello(self._settings(1))
         self._now = clock
+        self._first_segment = 1
         self._shell = self._new_shell(first_segment=1)
         self._segments: dict[int, Segment] = {}
         self._ready = anyio.Event()
@@ -310,6 +319,10 @@ class AudioOut:
 
     # -- for Segment ---------------------------------------------------------------------------------------
 
+    def _is_known(self, number: int) -> bool:
+        """Whether a segment is this session's, and not known to be over; those of the session before are about to be."""
+        return number in self._segments and number >= self._first_segment
+
     def _is_live(self, number: int) -> bool:
         segment = self._shell.connection.segment(number)
         return segment is not None and segment.live
@@ -323,7 +336,7 @@ class AudioOut:
         return f"{self._buffer_seconds:g} s of audio wait to be sent: interrupt, wait with write(), or set buffer="
 
     def _write(self, number: int, data: bytes | memoryview) -> bool:
-        if number not in self._segments:
+        if not self._is_known(number):
             return False
         live = self._shell.connection.write(number, data, self._now())
         self._shell.flush()
@@ -346,22 +359,22 @@ class AudioOut:
         return False
 
     def _mark(self, number: int, position: int, name: str) -> bool:
-        done = number in self._segments and self._shell.connection.mark(number, position, name, self._now())
+        done = self._is_known(number) and self._shell.connection.mark(number, position, name, self._now())
         self._shell.flush()
         return done
 
     def _data(self, number: int, position: int, content: Mapping[str, Any]) -> bool:
-        done = number in self._segments and self._shell.connection.data(number, position, content, self._now())
+        done = self._is_known(number) and self._shell.connection.data(number, position, content, self._now())
         self._shell.flush()
         return done
 
     def _end(self, number: int) -> None:
-        if number in self._segments:
+        if self._is_known(number):
             self._shell.connection.end_segment(number, self._now())
             self._shell.flush()
 
     def _cut(self, number: int, cause: Cause) -> bool:
-        if number not in self._segments:
+        if not self._is_known(number):
             return False
         cut = self._shell.connection.interrupt(self._now(), number, cause)
         self._shell.flush()
@@ -391,7 +404,10 @@ class AudioOut:
                 first_segment=first_segment,
             )
             return SenderConnection0(settings_0, session, now)
-        settings = SenderSettings(
+        return SenderConnection(self._settings(first_segment), session, now)
+
+    def _settings(self, first_segment: int) -> SenderSettings:
+        return SenderSettings(
             formats=(self.wire_format,),
             limits=self._limits,
             features=self._features,
@@ -400,7 +416,6 @@ class AudioOut:
             connect_time=self._connect_timeout,
             first_segment=first_segment,
         )
-        return SenderConnection(settings, session, now)
 
     def _wake_writers(self) -> None:
         """Audio was sent or cut, perhaps: wake who waits for room."""
@@ -435,7 +450,7 @@ class AudioOut:
         """One session's transports, one after the other, with a growing pause between failures."""
         if self._sessions:
             await self._back_off()
-        while shell.connection.state is not SessionState.CLOSED:
+        while not _is_over(shell):
             self._retry_after = None
             try:
                 transport = await self._connector()
@@ -451,7 +466,7 @@ class AudioOut:
                 return
             else:
                 await self._use(shell, transport)
-                if shell.connection.state is SessionState.CLOSED:
+                if _is_over(shell):
                     return
             await self._back_off()
 
@@ -464,7 +479,7 @@ class AudioOut:
 
     async def _use(self, shell: Shell[_Core], transport: Transport) -> None:
         """Serve one transport until it ends."""
-        if shell.connection.state is SessionState.CLOSED:  # while the transport was being made
+        if _is_over(shell):  # while the transport was being made
             transport.abort()
             return
         openings = self._openings
@@ -481,8 +496,7 @@ class AudioOut:
         try:
             ended = await shell.serve(transport)
         finally:
-            lives = shell.connection.state is not SessionState.CLOSED
-            if self._openings > openings and (lives or self._now() - self._opened_at >= _STEADY):
+            if self._openings > openings and (not _is_over(shell) or self._now() - self._opened_at >= _STEADY):
                 self._backoff = _BACKOFF_FIRST
         if ended is not None:
             self._last_transport_error = str(ended)
@@ -548,7 +562,8 @@ class AudioOut:
         self._confirm_interrupts()
         if event.opened and not self._leaving and self._may_renew(close):
             self._retry_after = None if close.retry_ms is None else close.retry_ms / 1_000
-            self._shell = self._new_shell(first_segment=self._shell.connection.next_segment)
+            self._first_segment = self._shell.connection.next_segment
+            self._shell = self._new_shell(self._first_segment)
         else:
             self._close = close
             self._ready.set()
@@ -592,6 +607,23 @@ class AudioOut:
         assert self._tasks is not None
         tasks, self._tasks = self._tasks, None
         await tasks.__aexit__(None, None, None)
+
+
+def _is_over(shell: Shell[_Core]) -> bool:
+    return shell.connection.state is SessionState.CLOSED
+
+
+def _check_hello(settings: SenderSettings) -> None:
+    """Find at once what no avatar could read.
+
+    Raises:
+        LocalProtocolError: ``info`` can not be encoded, or it or the token is too large.
+    """
+    hello = make_hello(settings, bytes(16), 1)._replace(auth=settings.auth)
+    try:
+        decode(encode(hello))
+    except RemoteProtocolError as error:
+        raise LocalProtocolError(error.code, f"{error} (auth and info go to the avatar in hello)") from None
 
 
 class _Once:

@@ -320,7 +320,7 @@ class AudioOut:
     # -- for Segment ---------------------------------------------------------------------------------------
 
     def _is_known(self, number: int) -> bool:
-        """Whether a segment is of this session and not over; those of the session before are about to be told as over."""
+        """Whether a segment is of this session and not over; those of a session that ended are about to be over."""
         return number in self._segments and number >= self._first_segment
 
     def _is_live(self, number: int) -> bool:

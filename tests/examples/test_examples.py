@@ -55,6 +55,31 @@ def test_agent_and_avatar():
         avatar.stdout.close()
 
 
+def test_an_agent_that_is_killed_does_not_stop_the_avatar():
+    """The session is lost for the one, and the next agent is served."""
+    port = free_port()
+    url = f"ws://127.0.0.1:{port}"
+    avatar = subprocess.Popen(
+        [sys.executable, "-u", str(EXAMPLES / "avatar.py"), str(port)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert avatar.stdout.readline().startswith("listening")
+        first = subprocess.Popen([sys.executable, str(EXAMPLES / "agent.py"), url], stdout=subprocess.DEVNULL)
+        assert avatar.stdout.readline().startswith("segment 1")
+        first.kill()
+        first.wait()
+        lost = next(line for line in avatar.stdout if not line.startswith("segment"))
+        assert "peer_gone" in lost  # the resume time is over
+        second = subprocess.run(
+            [sys.executable, str(EXAMPLES / "agent.py"), url], capture_output=True, timeout=60, check=False
+        )
+        assert second.returncode == 0
+    finally:
+        avatar.kill()
+        avatar.wait()
+        avatar.stdout.close()
+
+
 def test_readme_names_commands_that_exist():
     readme = (ROOT / "README.md").read_text()
     for command in set(re.findall(r"`lipwire (\w+)", readme)):

@@ -12,7 +12,14 @@ import pytest
 
 from lipwire.protocol.channels import Channel
 from lipwire.protocol.connection import encode_refusal
-from lipwire.protocol.errors import CloseCode, LocalProtocolError, NeverConnected, RemoteProtocolError, SessionClosed
+from lipwire.protocol.errors import (
+    CloseCode,
+    LipwireError,
+    LocalProtocolError,
+    NeverConnected,
+    RemoteProtocolError,
+    SessionClosed,
+)
 from lipwire.protocol.events import SessionEnded, SessionOpened, StreamStarted
 from lipwire.protocol.limits import Limits
 from lipwire.protocol.registry import Feature
@@ -740,3 +747,16 @@ async def test_a_hook_may_touch_a_segment_of_the_session_that_ended() -> None:
         await segments[1].write(speech(0.1))
         segments[1].end()
         assert (await segments[1].ended()).cause is Cause.PLAYED
+
+
+async def test_what_is_no_connector_is_said_at_once() -> None:
+    with pytest.raises(TypeError, match="connector_for"):
+        AudioOut("ws://127.0.0.1:1")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="not int"):
+        AudioOut(5)  # type: ignore[arg-type]
+
+
+async def test_waiting_before_entering_is_refused() -> None:
+    async with avatar() as world:
+        with pytest.raises(LipwireError, match="async with"):
+            await world.agent().connected()

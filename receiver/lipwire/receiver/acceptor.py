@@ -422,10 +422,12 @@ def _greeting(hello: Hello, transport: Transport) -> Greeting:
     return Greeting(auth=hello.auth, peer=transport.peer, session=hello.session, info=hello.info or {})
 
 
-def serve_websocket(host: str, port: int, *, path: str | None = None, **options: Any) -> Acceptor:
+def serve_websocket(
+    host: str, port: int, *, path: str | None = None, token: str | None = None, **options: Any
+) -> Acceptor:
     """An Acceptor on a WebSocket server; ``options`` as of :class:`Acceptor`.
 
-    For TLS, origins and tokens of the HTTP request make a ``WebSocketListener`` and give it to an Acceptor.
+    ``token``: what the HTTP request has to bring as ``Authorization: Bearer``. For TLS and origins make a ``WebSocketListener`` and give it to an Acceptor.
 
     Raises:
         MissingExtra: ``websockets`` is not installed.
@@ -434,7 +436,7 @@ def serve_websocket(host: str, port: int, *, path: str | None = None, **options:
     from lipwire.transports.urls import SUBPROTOCOL
 
     subprotocol = None if options.get("version") == 0 else SUBPROTOCOL
-    return Acceptor(WebSocketListener(host, port, path=path, subprotocol=subprotocol), **options)
+    return Acceptor(WebSocketListener(host, port, path=path, token=token, subprotocol=subprotocol), **options)
 
 
 def serve_webrtc(host: str, port: int, *, path: str = "/lipwire", token: str | None = None, **options: Any) -> Acceptor:

@@ -119,6 +119,9 @@ class AudioOut:
     ) -> None:
         self.format = format or PcmFormat()
         self.wire_format = wire_format or self.format
+        if not callable(transport) and not isinstance(transport, Transport):
+            hint = f": connector_for({transport!r}) makes one" if isinstance(transport, str) else ""
+            raise TypeError(f"AudioOut takes a connector or a transport, not {type(transport).__name__}{hint}")
         self._connector: Connector = _Once(transport) if isinstance(transport, Transport) else transport
         self._buffer_samples = max(self.wire_format.samples(buffer), 1)
         self._buffer_seconds = buffer
@@ -186,7 +189,9 @@ class AudioOut:
 
         Raises:
             SessionError: it will not be: refused, never connected, closed.
+            LipwireError: AudioOut was not entered.
         """
+        self._need_entered()
         await self._ready.wait()
         if self._close is not None:
             raise self._error()
@@ -236,8 +241,7 @@ class AudioOut:
         """
         if self._close is not None:
             raise self._error()
-        if self._tasks is None:
-            raise LipwireError("AudioOut is an async context manager: use it in `async with`")
+        self._need_entered()
         self._check_staying()
         merged = {**(metadata or {}), **more} or None
         number = self._shell.connection.open_segment(merged, self._now())
@@ -504,7 +508,8 @@ class AudioOut:
     def _give_up(self, shell: Shell[_Core], error: Exception) -> None:
         """The other end refused below the protocol, or there is no other transport: no use in trying again."""
         if isinstance(error, ConnectRefused) and shell.connection.state is SessionState.IDLE:
-            close = Close(code=CloseCode.UNAUTHORIZED, reason=str(error), by_peer=True)
+            code = CloseCode.UNAUTHORIZED if error.status in (401, 403) else CloseCode.NOT_LIPWIRE
+            close = Close(code=code, reason=str(error), by_peer=True)
         else:
             if not isinstance(error, _Exhausted) or not self._last_transport_error:
                 self._last_transport_error = str(error) or repr(error)
@@ -574,6 +579,10 @@ class AudioOut:
         if isinstance(self._connector, _Once):
             return False
         return close.code in _NEW_SESSION or (close.by_peer is True and close.retry_ms is not None)
+
+    def _need_entered(self) -> None:
+        if self._tasks is None and self._close is None:
+            raise LipwireError("AudioOut is an async context manager: use it in `async with`")
 
     def _check_staying(self) -> None:
         if self._finishing:

@@ -245,6 +245,7 @@ def connect_websocket(
     parts = urlsplit(url)
     if parts.scheme not in ("ws", "wss") or not parts.hostname:
         raise ValueError(f"not a WebSocket URL: {url!r} (ws://host:port/path is one)")
+    parts.port  # noqa: B018 - raises ValueError for one that is out of range
     if is_loopback(parts.hostname):
         proxy = None
     fields = dict(headers or {})

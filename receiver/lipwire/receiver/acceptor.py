@@ -427,7 +427,8 @@ def serve_websocket(
 ) -> Acceptor:
     """An Acceptor on a WebSocket server; ``options`` as of :class:`Acceptor`.
 
-    ``token``: what the HTTP request has to bring as ``Authorization: Bearer``. For TLS and origins make a ``WebSocketListener`` and give it to an Acceptor.
+    ``token``: what the HTTP request has to bring as ``Authorization: Bearer``. For TLS and origins make a
+    ``WebSocketListener`` and give it to an Acceptor.
 
     Raises:
         MissingExtra: ``websockets`` is not installed.

@@ -175,6 +175,34 @@ TRACES: list[tuple[str, list[tuple[str, str, Message]]]] = [
 ]
 
 
+INVALID: list[tuple[str, str, str]] = [
+    ("", "malformed", "nothing at all"),
+    ("95110100", "malformed", "an array that ends too early"),
+    ("9204050000", "malformed", "bytes after the message"),
+    ("8104a0", "malformed", "a map in place of an array"),
+    ("91a568656c6c6f", "malformed", "no integer at the beginning"),
+    ("9203c1", "malformed", "a byte that MessagePack does not use"),
+    ("930300a2fffe", "malformed", "text that is not UTF-8"),
+    ("9120", "unknown_message", "type 32 is not known"),
+    ("91ff", "unknown_message", "type -1 is not known"),
+    ("9204ca40a00000", "invalid_field", "a float where an integer is due"),
+    ("9204c3", "invalid_field", "a boolean where an integer is due"),
+    ("9204cf0020000000000000", "invalid_field", "an integer above 2^53 - 1"),
+    ("9204ff", "invalid_field", "an integer below 0"),
+    ("9104", "invalid_field", "ping without t1"),
+    ("9511000000c4020000", "invalid_field", "segment 0"),
+    ("9511010000c400", "invalid_field", "audio without samples"),
+    ("9511010000a20000", "invalid_field", "text where a binary is due"),
+    ("931e0191920505", "invalid_field", "a missing range that is empty"),
+    ("931e0192920105920509", "invalid_field", "missing ranges that touch"),
+    ("921f810102", "invalid_field", "a key that is not text"),
+    ("921fd6ff00000000", "invalid_field", "a MessagePack extension"),
+    ("94060100910f", "invalid_field", "a message that can not be numbered"),
+    ("9240" + "91" * 8 + "c0", "limit_exceeded", "nested deeper than 8 levels"),
+    ("9240dc0401", "limit_exceeded", "an array of 1,025 entries"),
+]
+
+
 def appendix_b() -> str:
     """The traces."""
     lines = [
@@ -191,6 +219,11 @@ def appendix_b() -> str:
             lines.append(f"{arrow} {BY_MESSAGE[type(message)].name} on {channel}: {encode(message).hex()}")
             lines += [f"    {chunk.hex(' '):<54} {meaning}".rstrip() for chunk, meaning in _explain(message)]
         lines.append("```")
+    lines += ["", "### Messages that are refused", "", "In an open session, by the code in the second column.", ""]
+    lines += ["| hex | code | what is wrong |", "|---|---|---|"]
+    lines += [f"| `{data}` | {code} | {why} |" for data, code, why in INVALID]
+    lines += ["", "Unusual, and legal: `9204d30000000000000005` is a ping in wide integers,"]
+    lines += ["`940405c0c0` one with elements that are not known yet, `9240c0` a message to ignore."]
     return "\n".join(lines) + "\n"
 
 

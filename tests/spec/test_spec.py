@@ -11,7 +11,7 @@ import pytest
 
 from lipwire.protocol import limits
 from lipwire.protocol.codec import decode
-from lipwire.protocol.errors import CloseCode
+from lipwire.protocol.errors import CloseCode, RemoteProtocolError
 from lipwire.protocol.fields import Lenient, Nil
 from lipwire.protocol.registry import IGNORABLE, REGISTRY, Feature, Role
 
@@ -240,3 +240,17 @@ def test_links_within_lead_somewhere():
     }
     for target in re.findall(r"\]\(#([^)]+)\)", TEXT):
         assert target in anchors, target
+
+
+def test_what_is_said_to_be_refused_is():
+    rows = [row for table in tables(section("## Appendix B. Traces in hex")) for row in table]
+    assert len(rows) >= 20
+    for row in rows:
+        with pytest.raises(RemoteProtocolError) as refused:
+            decode(bytes.fromhex(row["hex"].strip("`")))
+        assert refused.value.code.name.lower() == row["code"], row
+
+
+def test_what_is_said_to_be_unusual_and_legal_is():
+    for data in re.findall(r"`([0-9a-f]+)`", TEXT[TEXT.index("Unusual, and legal") : TEXT.index("## Appendix C")]):
+        decode(bytes.fromhex(data))

@@ -16,6 +16,7 @@ from lipwire.protocol.messages import CloseMessage, Hello, Ping, Welcome
 from lipwire.receiver import Acceptor, AudioIn, Greeting, SegmentEnd, open_audio_in
 from lipwire.sender import AudioOut, Cause
 from lipwire.transports import (
+    MemoryListener,
     ScriptedTransport,
     Transport,
     TransportBroken,
@@ -463,3 +464,20 @@ async def test_messages_right_behind_hello_are_taken() -> None:
         assert audio.info == {"name": "by hand"}
         names = [type(decode(data, 65_536)).__name__ for _, data in transport.sent]
         assert names[0] == "Welcome"
+
+
+async def test_transports_that_say_nothing_are_bounded() -> None:
+    """They are held for the handshake time, so there may not be more of them than sessions."""
+    listener = MemoryListener()
+    async with Acceptor(listener, max_sessions=2) as acceptor:
+        silent = [await listener.connect() for _ in range(16)]
+        await settle()
+        late = await listener.connect()
+        with anyio.fail_after(60):
+            ((_, data),) = await late.receive()
+        close = decode(data)
+        assert isinstance(close, CloseMessage)
+        assert (close.code, close.retry) == (CloseCode.BUSY, 1_000)
+        assert not acceptor.sessions
+        for transport in [*silent, late]:
+            await transport.aclose()

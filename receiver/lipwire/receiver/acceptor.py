@@ -35,6 +35,7 @@ from .audio_in import AudioIn
 _log = Log("lipwire.receiver")
 _SECRET_BYTES = 16
 _RETRY_MS = 1_000
+_LEAST_GREETING = 16
 """When an agent that was refused for a reason that passes may come again."""
 _GOING_AWAY_RETRY = 1.0
 _SHUTS_DOWN = "the avatar server shuts down"
@@ -69,7 +70,8 @@ class Acceptor:
         authenticate: says whether an agent may open a session; None: all may.
         limits: see SPEC §17; announced to agents.
         features: that are supported.
-        max_sessions: agents beyond it are told to come again later.
+        max_sessions: agents beyond it are told to come again later; so many transports (at least 16) may wait with
+            their hello.
         info: free facts for agents.
         trace: called with each message and event of each session.
         version: of the protocol. 0 is VideoSDK's deployed wire (SPEC, Appendix A): each transport is a session, and
@@ -210,6 +212,10 @@ class Acceptor:
                 self._listening = False
                 self._end_if_idle()
                 return
+            if self._greeting >= max(self._max_sessions, _LEAST_GREETING):  # each is held for the handshake time
+                busy = RemoteProtocolError(CloseCode.BUSY, "too many peers have not said hello", retry=_RETRY_MS)
+                self._tasks.start_soon(self._refuse, transport, busy)
+                continue
             self._greeting += 1
             self._tasks.start_soon(self._handle, transport)
 

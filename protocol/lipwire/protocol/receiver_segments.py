@@ -145,7 +145,7 @@ class SegmentReceiver(Reporting):
         end = message.position + len(message.pcm) // self._frame
         if end > MAX_SEGMENT:  # LW-AUDIO-11
             raise RemoteProtocolError(CloseCode.INVALID_POSITION, f"audio of segment {number} up to {end}")
-        early = incoming.hold_early(number) if number > incoming.highest else None
+        early = incoming.hold_early(number)
         if early is None:
             self._counters.refused += 1
             return

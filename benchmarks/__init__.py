@@ -1,1 +1,1 @@
-"""Figures, each as a ratio to a floor or a peer in the same run: ``python -m benchmarks``."""
+"""Figures, each as a ratio to a floor, a peer or a limit in the same run: ``python -m benchmarks``."""

@@ -1,130 +1,139 @@
-"""``python -m benchmarks``: a table; ``--json`` for machines, ``--short`` for CI.
+"""``python -m benchmarks``: measures, and tells a table of ratios with their bars; ``--list`` names the figures.
 
-CPU per 20 ms chunk, 24 kHz mono, from ``AudioOut.write`` to what AudioIn yields, over the memory transport, against a
-floor measured beside it: packing and unpacking the same bytes with msgpack, and one hop through an ``asyncio.Queue``.
-Floor and figure take turns, several times; the median of the ratios is told, with the least and the greatest.
+Each figure runs in a process of its own, so that none bears on the next and one that fails leaves the others.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
+import importlib
 import json
-import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
-import anyio
-import msgpack
+from . import report
 
-from lipwire.receiver import Acceptor, Audio, Interrupted, SegmentEnd
-from lipwire.sender import AudioOut, PcmFormat
-from lipwire.transports import MemoryListener
-
-CHUNK = bytes(range(240)) * 4
-"""20 ms of 24 kHz mono."""
-BURST = 50
+FIGURES = ("cpu", "websocket", "webrtc", "memory")
+RESULTS = Path("benchmarks/results.json")
+LONGEST = 3_600.0
+"""Seconds after which a figure is given up."""
 
 
-async def floor(chunks: int, burst: int) -> float:
-    """CPU seconds for so many chunks through msgpack and one queue, ``burst`` of them in flight at a time."""
-    queue: asyncio.Queue[bytes] = asyncio.Queue()
-    turn: asyncio.Queue[None] = asyncio.Queue()
-
-    async def consume() -> None:
-        for _ in range(chunks // burst):
-            for _ in range(burst):
-                msgpack.unpackb(await queue.get())
-            turn.put_nowait(None)
-
-    consumer = asyncio.create_task(consume())
-    began = time.process_time()
-    for number in range(chunks // burst):
-        for index in range(burst):
-            queue.put_nowait(msgpack.packb((17, 1, (number * burst + index) * 480, 0, CHUNK)))
-        # One chunk at a time waits for its hop; the way back is not counted as a second one.
-        await turn.get() if burst > 1 else await asyncio.sleep(0)
-    await consumer
-    return time.process_time() - began
+def say(text: str) -> None:
+    """Tell how it goes, on stderr."""
+    print(text, file=sys.stderr, flush=True)
 
 
-async def lipwire(chunks: int, burst: int) -> float:
-    """CPU seconds for so many chunks from write to yield, ``burst`` of them in flight at a time."""
-    listener = MemoryListener()
-    took = 0.0
-    arrived = anyio.Event()
-    count = 0
-
-    async def consume(acceptor: Acceptor) -> None:
-        nonlocal count, arrived
-        audio = await acceptor.accept()
-        async for item in audio:
-            match item:
-                case Audio():
-                    count += len(item.pcm)
-                    if count >= target:
-                        arrived.set()
-                case SegmentEnd():
-                    audio.notify_stream_ended(item.segment, item.total)
-                case Interrupted():
-                    audio.notify_stream_ended(item.segments, interrupted=True)
-
-    async with Acceptor(listener) as acceptor, anyio.create_task_group() as tasks:
-        tasks.start_soon(consume, acceptor)
-        async with AudioOut(listener.connect, format=PcmFormat(24_000, 1)) as out, out.segment() as segment:
-            target = 0
-            began = time.process_time()
-            for _ in range(chunks // burst):
-                arrived = anyio.Event()
-                target += burst * len(CHUNK)
-                for _ in range(burst):
-                    await segment.write(CHUNK)
-                await arrived.wait()
-            took = time.process_time() - began
-        tasks.cancel_scope.cancel()
-    return took
+def summary(figure: str) -> str:
+    """The first line of a figure's docstring."""
+    return (importlib.import_module(f"benchmarks.{figure}").__doc__ or "").split("\n")[0]
 
 
-def measure(chunks: int, rounds: int, burst: int) -> dict[str, float]:
-    """Take turns between floor and figure; microseconds a chunk, and ratios."""
-
-    def run(figure: Callable[[int, int], Awaitable[float]]) -> float:
-        return anyio.run(figure, chunks, burst) / chunks * 1e6
-
-    run(floor), run(lipwire)
-    pairs = [(run(floor), run(lipwire)) for _ in range(rounds)]
-    ratios = [b / a for a, b in pairs]
-    return {
-        "floor_us": statistics.median(a for a, _ in pairs),
-        "lipwire_us": statistics.median(b for _, b in pairs),
-        "ratio": statistics.median(ratios),
-        "least": min(ratios),
-        "greatest": max(ratios),
-    }
+def measure_here(figure: str, *, short: bool) -> dict[str, Any]:
+    """Measure one figure in this process."""
+    module = importlib.import_module(f"benchmarks.{figure}")
+    began = time.monotonic()
+    rows = module.measure(short=short, say=lambda text: say(f"  {text}"))
+    return report.result_of(rows, short=short, seconds=time.monotonic() - began)
 
 
-def main() -> None:
-    """Measure and tell."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--short", action="store_true", help="a tenth of the work, for CI")
+def measure_apart(figure: str, *, short: bool) -> dict[str, Any] | None:
+    """Measure one figure in a process of its own; None if it failed."""
+    command = [sys.executable, "-m", "benchmarks", "--within", figure, *(["--short"] if short else [])]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=LONGEST)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        say(f"  {figure} failed: {error}")
+        return None
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n")[0])
+    parser.add_argument("--only", action="append", choices=FIGURES, metavar="NAME", help="this figure; can be repeated")
+    parser.add_argument("--list", action="store_true", help="name the figures and stop")
+    parser.add_argument("--short", action="store_true", help="a small part of the work, for CI")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help=f"exit with 1 when a bar is missed; with --short those on timing are relaxed {report_slack()} times",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object in place of the table")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="merge what is measured into this JSON file")
+    parser.add_argument("--resume", action="store_true", help="leave out the figures that --out has already")
+    parser.add_argument("--show", type=Path, metavar="FILE", help="measure nothing; tell what a file of --out has")
+    parser.add_argument(
+        "--readme", action="store_true", help=f"measure nothing; put {RESULTS} (or --show FILE) into {report.README}"
+    )
+    parser.add_argument("--within", choices=FIGURES, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    chunks, rounds = (2_000, 3) if options.short else (20_000, 7)
-    figures = {
-        "one chunk at a time": measure(chunks, rounds, 1),
-        f"bursts of {BURST}": measure(chunks, rounds, BURST),
-    }
-    if options.json:
-        print(json.dumps({"cpu_per_chunk": figures}))
-        return
-    print(f"CPU per 20 ms chunk, AudioOut.write to AudioIn, memory transport; {rounds} rounds of {chunks} chunks\n")
-    print(f"{'':<22}{'floor':>10}{'lipwire':>10}{'ratio':>8}{'least':>8}{'greatest':>10}")
-    for name, f in figures.items():
-        print(
-            f"{name:<22}{f['floor_us']:>8.1f} µs{f['lipwire_us']:>8.1f} µs"
-            f"{f['ratio']:>8.2f}{f['least']:>8.2f}{f['greatest']:>10.2f}"
-        )
+    if options.resume and options.out is None:
+        parser.error("--resume needs --out")
+    return options
+
+
+def report_slack() -> str:
+    """The slack of a short run, as help tells it."""
+    from .rows import SHORT_SLACK
+
+    return f"{SHORT_SLACK:g}"
+
+
+def main() -> int:
+    """Measure and tell."""
+    options = arguments()
+    if options.list:
+        for figure in FIGURES:
+            print(f"{figure:<11}{summary(figure)}")
+        return 0
+    if options.within:
+        print(json.dumps(measure_here(options.within, short=options.short)))
+        return 0
+    if options.readme:
+        report.put_into_readme(in_order(report.load(options.show or RESULTS)))
+        return 0
+    failed: list[str] = []
+    if options.show:
+        results = report.load(options.show)
+    else:
+        results, failed = measure_all(options)
+    results = in_order({k: v for k, v in results.items() if not options.only or k in options.only})
+    print(json.dumps(results, indent=1, ensure_ascii=False) if options.json else report.table(results))
+    missed = report.missed(results)
+    for row in missed:
+        say(f"missed: {row}")
+    return 1 if failed or (options.check and missed) else 0
+
+
+def measure_all(options: argparse.Namespace) -> tuple[report.Results, list[str]]:
+    """Measure what is asked for, one figure after the other; gives the results and what failed."""
+    results: report.Results = {}
+    failed = []
+    kept = report.load(options.out) if options.out else {}
+    for figure in options.only or FIGURES:
+        if options.resume and figure in kept:
+            results[figure] = kept[figure]
+            continue
+        say(f"{figure}: {summary(figure)}")
+        result = measure_apart(figure, short=options.short)
+        if result is None:
+            failed.append(figure)
+            continue
+        results[figure] = result
+        if options.out:
+            report.save(in_order(report.load(options.out) | {figure: result}), options.out)
+    return results, failed
+
+
+def in_order(results: report.Results) -> report.Results:
+    """Sort by the order of FIGURES."""
+    return {figure: results[figure] for figure in FIGURES if figure in results}
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -58,11 +58,24 @@ async def speech(out: AudioOut, settings: dict[str, Any]) -> None:
             if not await segment.write(samples(segment.number, position, position + CHUNK)):
                 break
     tell("spoken", segment.number, late)
+    await _tell_end(segment)
+
+
+async def story(out: AudioOut, settings: dict[str, Any]) -> None:
+    """Write a long segment at once, and when it has ended, however that was, a short one."""
+    for seconds in (settings["seconds"], 1.0):
+        async with out.segment() as segment:
+            await segment.write(samples(segment.number, 0, FORMAT.samples(seconds)))
+        tell("written", segment.number)
+        await _tell_end(segment)
+
+
+async def _tell_end(segment: Segment) -> None:
     result = await segment.ended()
     tell("ended", result.segment, result.position, result.cause.value, result.exact)
 
 
-DO = {"interrupts": interrupts, "speech": speech}
+DO = {"interrupts": interrupts, "speech": speech, "story": story}
 
 
 async def main() -> None:

@@ -36,7 +36,8 @@ class Judge:
         self._chunks = 0
         self._samples = 0
         self._wrong = 0
-        self._missed = 0
+        self._lost = 0
+        self._doubled = 0
         self._concealed = 0
         self._delays: list[float] = []
         self._heard_until = 0.0
@@ -56,7 +57,8 @@ class Judge:
             {
                 "samples": self._samples,
                 "wrong_samples": self._wrong,
-                "lost_samples": self._missed,
+                "lost_samples": self._lost,
+                "doubled_samples": self._doubled,
                 "concealed_samples": self._concealed,
                 "repaired_samples": counters.repaired_samples,
                 "delays": self._delays,
@@ -73,13 +75,15 @@ class Judge:
             case Audio():
                 await self._hear(item)
             case SegmentEnd():
-                self._missed += item.total - self._taken[item.segment]
+                self._lost += item.total - self._taken[item.segment]
                 tell("end", item.segment, item.total)
                 await self._wait_until_heard()
                 self._audio.notify_stream_ended(item.segment, item.total)
             case Interrupted():
                 tell("interrupted", list(item.segments), list(item.consumed))
                 self._heard_until = 0.0
+                if item.by_close:
+                    return
                 self._audio.notify_stream_ended(item.segments, item.consumed[0], interrupted=True)
             case _:
                 pass
@@ -88,7 +92,8 @@ class Judge:
         now = time.monotonic()
         number, before = item.segment, self._taken[item.segment]
         self._taken[number] = item.end
-        self._missed += item.position - before
+        self._lost += max(item.position - before, 0)
+        self._doubled += max(before - item.position, 0)
         if item.concealed:
             self._concealed += item.samples
         elif item.pcm != samples(number, item.position, item.end):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -28,8 +29,10 @@ class Program:
     It is killed when the thread that started it ends, so none is left behind.
     """
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], limit: float) -> None:
         self._process = process
+        self._limit = threading.Timer(limit, process.kill)
+        self._limit.start()
         assert process.stdout is not None
         self._lines: IO[str] = process.stdout
 
@@ -50,6 +53,7 @@ class Program:
 
     def kill(self) -> None:
         """End it without a chance to say farewell (SIGKILL)."""
+        self._limit.cancel()
         self._process.kill()
         self._process.wait()
 
@@ -117,13 +121,13 @@ class Link:
         there, back = self._command({"counts": None})["counts"]
         return LinkCounts(**there), LinkCounts(**back)
 
-    def start(self, host: Host, module: str, *arguments: str) -> Program:
-        """Run ``python -m module`` on a host."""
+    def start(self, host: Host, module: str, *arguments: str, limit: float = 900.0) -> Program:
+        """Run ``python -m module`` on a host, for at most ``limit`` seconds."""
         enter = "from links.namespaces import main; main()"
         inside = [sys.executable, "-c", enter, str(self._pid), str(self._namespaces[host])]
         program = [sys.executable, "-m", module, *arguments]
         process = subprocess.Popen([*inside, *program], cwd=_ROOT, stdout=subprocess.PIPE, text=True)
-        self._programs.append(Program(process))
+        self._programs.append(Program(process, limit))
         return self._programs[-1]
 
     def _command(self, command: dict[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def interrupts(
     transport: Transport, loss: float = 0.0, count: int = 300, seed: int = 1, link: Faults = LINK
 ) -> dict[str, Any]:
     """Interrupts with a minute of audio at hand, and the segment that is begun at once after each."""
-    with Link(replace(link, loss=loss, seed=seed)) as between:
+    with Link(replace(link, loss=loss, seed=seed), measures=True) as between:
         avatar, agent = _start(between, transport, do="interrupts", count=count, seed=seed)
         agent_lines = list(agent)
         avatar_lines = _until_totals(avatar)
@@ -67,7 +67,7 @@ def speech(
     transport: Transport, loss: float = 0.0, seconds: float = 60.0, seed: int = 1, link: Faults = LINK
 ) -> dict[str, Any]:
     """Speech in real time: how long each 20 ms of it take from ``write`` to ``Audio``, and whether all is there."""
-    with Link(replace(link, loss=loss, seed=seed)) as between:
+    with Link(replace(link, loss=loss, seed=seed), measures=True) as between:
         avatar, agent = _start(between, transport, do="speech", seconds=seconds)
         agent_lines = list(agent)
         avatar_lines = _until_totals(avatar)
@@ -89,7 +89,7 @@ def speech(
 
 def unbounded(transport: Transport, seconds: float = 20.0, link: Faults = LINK, size: int = 960) -> dict[str, Any]:
     """What the bare library carries over the same link when all is given to it at once, in messages of ``size``."""
-    with Link(link) as between:
+    with Link(link, measures=True) as between:
         settings = json.dumps({"transport": transport, "seconds": seconds, "size": size})
         taker = between.start(1, "links.bare", "take", settings)
         taker.until("listening")

@@ -29,12 +29,16 @@ NETWORKS = {
     "memory, lossy": ["--transport", "memory", "--loss", "0.2", "--reorder", "0.1", "--duplicate", "0.1"],
     "memory, lossy control": ["--transport", "memory", "--loss", "0.1", "--lossy-control", "--seed", "3"],
     "websocket, lossy, cut": ["--transport", "websocket", "--loss", "20%", "--cut-after", "1", "--delay", "10ms"],
+    "webrtc-native": ["--transport", "webrtc-native"],
+    "webrtc-native, lossy, cut": ["--transport", "webrtc-native", "--loss", "0.2", "--cut-after", "1"],
     "webrtc, lossy, cut": ["--loss", "0.2", "--burst", "2", "--jitter", "10ms", "--cut-after", "1,1", "--seed", "5"],
 }
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_it_is_bit_exact(run, tmp_path, network):
+def test_it_is_bit_exact(request, run, tmp_path, network):
+    if "native" in network:
+        request.getfixturevalue("native")
     outcome = run("demo", "--speed", SPEED, "--json", "--trace", "demo.jsonl", *NETWORKS[network])
     result = json.loads(outcome.out)
     assert result["problems"] == []

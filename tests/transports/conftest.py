@@ -21,6 +21,7 @@ from lipwire.protocol.channels import Binding
 from lipwire.transports.base import Connector, Listener, Transport
 from lipwire.transports.faults import Faults, FaultyListener, FaultyTransport, faulty
 from lipwire.transports.memory import MemoryListener, memory_pair
+from lipwire.transports.urls import Backend
 from lipwire.transports.webrtc_server import WebRtcListener
 from lipwire.transports.webrtc_signaling import connect_webrtc
 from lipwire.transports.websocket import connect_websocket
@@ -93,11 +94,18 @@ async def _websocket_faulty(max_buffered: int = MAX_BUFFERED) -> AsyncIterator[P
         yield pair
 
 
-@asynccontextmanager
-async def _webrtc(max_buffered: int = MAX_BUFFERED) -> AsyncIterator[Pair]:
-    listener = WebRtcListener("127.0.0.1", 0, max_buffered=max_buffered)
-    async with _connected(listener, lambda url: connect_webrtc(url, max_buffered=max_buffered)) as pair:
-        yield pair
+def _webrtc(dials: Backend = "aiortc", listens: Backend = "aiortc") -> OpenPair:
+    @asynccontextmanager
+    async def open_pair(max_buffered: int = MAX_BUFFERED) -> AsyncIterator[Pair]:
+        listener = WebRtcListener("127.0.0.1", 0, backend=listens, max_buffered=max_buffered)
+
+        def connect(url: str) -> Connector:
+            return connect_webrtc(url, backend=dials, max_buffered=max_buffered)
+
+        async with _connected(listener, connect) as pair:
+            yield pair
+
+    return open_pair
 
 
 @asynccontextmanager
@@ -140,15 +148,29 @@ KINDS: dict[str, tuple[OpenPair, tuple[str, ...]]] = {
     "memory-faulty": (_memory_faulty, ("asyncio", "trio")),
     "memory-delayed": (_memory_delayed, ("asyncio", "trio")),
     "websocket": (_websocket, ("asyncio",)),
-    "webrtc": (_webrtc, ("asyncio",)),
+    "webrtc": (_webrtc(), ("asyncio",)),
+    "native": (_webrtc("native", "native"), ("asyncio",)),
+    "webrtc-to-native": (_webrtc("aiortc", "native"), ("asyncio",)),
+    "native-to-webrtc": (_webrtc("native", "aiortc"), ("asyncio",)),
     "webrtc-faulty": (_webrtc_faulty, ("asyncio",)),
     "websocket-faulty": (_websocket_faulty, ("asyncio",)),
 }
 
 
+@pytest.fixture(params=["aiortc", "native"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each of the implementations of WebRTC."""
+    name: Backend = request.param
+    if name == "native":
+        request.getfixturevalue("native")
+    return name
+
+
 @pytest.fixture(params=[f"{kind}-{backend}" for kind, (_, backends) in KINDS.items() for backend in backends])
 def transport_kind(request: pytest.FixtureRequest) -> str:
     name: str = request.param
+    if "native" in name:
+        request.getfixturevalue("native")
     return name
 
 

@@ -18,6 +18,8 @@ from lipwire.transports import (
     listener_for,
 )
 
+NATIVE = 'pip install "lipwire[native]"' if sys.version_info >= (3, 12) else "needs Python 3.12 or later"
+
 
 def test_every_public_name_exists_and_is_listed() -> None:
     for name in lipwire.transports.__all__:
@@ -38,29 +40,46 @@ def run(code: str) -> str:
 
 def test_importing_the_package_imports_no_extra() -> None:
     loaded = run("import sys, lipwire.transports; print(*sys.modules)").split()
-    assert not {"websockets", "aiortc", "aiohttp", "av"} & set(loaded)
+    assert not {"websockets", "aiortc", "aiohttp", "aiolibdatachannel", "av"} & set(loaded)
 
 
 @pytest.mark.parametrize(
-    ("missing", "name", "extra"),
+    ("missing", "use", "said"),
     [
-        ("websockets", "connect_websocket", "websocket"),
-        ("websockets", "WebSocketListener", "websocket"),
-        ("aiortc", "connect_webrtc", "webrtc"),
-        ("aiortc", "WebRtcTransport", "webrtc"),
-        ("aiohttp", "connect_webrtc", "webrtc"),
-        ("aiohttp", "WebRtcListener", "webrtc"),
+        ("websockets", "connect_websocket('ws://h')", 'pip install "lipwire[websocket]"'),
+        ("websockets", "WebSocketListener('h', 0)", 'pip install "lipwire[websocket]"'),
+        ("aiortc", "WebRtcTransport", 'pip install "lipwire[webrtc]"'),
+        ("aiortc", "connect_webrtc('http://h')", 'pip install "lipwire[webrtc]"'),
+        ("aiortc", "WebRtcListener('h', 0)", 'pip install "lipwire[webrtc]"'),
+        ("aiohttp", "connect_webrtc('http://h')", 'pip install "lipwire[webrtc]"'),
+        ("aiohttp", "WebRtcListener('h', 0)", 'pip install "lipwire[webrtc]"'),
+        ("aiolibdatachannel", "connect_webrtc('http://h', backend='native')", NATIVE),
+        ("aiolibdatachannel", "WebRtcListener('h', 0, backend='native')", NATIVE),
     ],
 )
-def test_a_missing_extra_is_named_with_what_to_install(missing: str, name: str, extra: str) -> None:
-    said = run(
-        f"import sys; sys.modules[{missing!r}] = None\n"
-        f"try: from lipwire.transports import {name}\n"
+def test_a_missing_extra_is_named_with_what_to_install(missing: str, use: str, said: str) -> None:
+    output = run(
+        f"import sys, lipwire.transports as t; sys.modules[{missing!r}] = None\n"
+        f"try: t.{use}\n"
         "except ImportError as error: print(type(error).__name__, error)"
     )
-    assert said.startswith("MissingExtra")
-    assert f'pip install "lipwire[{extra}]"' in said
+    assert output.startswith("MissingExtra")
+    assert said in output
     assert issubclass(MissingExtra, ImportError)
+
+
+@pytest.mark.usefixtures("native")
+def test_the_native_backend_does_without_aiortc() -> None:
+    use = "t.connect_webrtc('http://h', backend='native')"
+    assert run(f"import sys, lipwire.transports as t; sys.modules['aiortc'] = None; print({use})").startswith(
+        "<function"
+    )
+
+
+def test_an_unknown_backend_lists_the_known_ones() -> None:
+    for function in (connector_for, listener_for):
+        with pytest.raises(ValueError, match="no WebRTC backend 'webkit': 'aiortc' and 'native' are"):
+            function("http://127.0.0.1", backend="webkit")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("url", ["ftp://host/", "localhost:8765", "", "whip://host/"])

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection
 
-import lipwire.transports.webrtc
+import lipwire.transports._data_channels
 from lipwire.protocol.channels import Channel
 from lipwire.transports import (
     ConnectRefused,
@@ -25,7 +25,8 @@ from lipwire.transports import (
     WebRtcTransport,
     connect_webrtc,
 )
-from lipwire.transports.webrtc_signaling import peer_connection
+from lipwire.transports.urls import Backend
+from lipwire.transports.webrtc import peer_connection
 
 pytestmark = pytest.mark.asyncio
 CONTROL, MEDIA = Channel.CONTROL, Channel.MEDIA
@@ -142,7 +143,7 @@ async def test_a_peer_connection_closed_underneath() -> None:
 
 
 async def test_what_is_left_unread_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lipwire.transports.webrtc, "MAX_UNREAD", 10_000)
+    monkeypatch.setattr(lipwire.transports._data_channels, "MAX_UNREAD", 10_000)
     async with peers() as (mine, theirs):
         first, second = WebRtcTransport(mine, offers=True), WebRtcTransport(theirs, offers=False)
         await negotiate(mine, theirs)
@@ -191,8 +192,8 @@ async def offer() -> tuple[RTCPeerConnection, str]:
     return connection, connection.localDescription.sdp
 
 
-async def test_an_offer_is_answered_with_201_and_delete_closes_the_session() -> None:
-    async with WebRtcListener("127.0.0.1", 0, path="/whip/here") as listener:
+async def test_an_offer_is_answered_with_201_and_delete_closes_the_session(backend: Backend) -> None:
+    async with WebRtcListener("127.0.0.1", 0, backend=backend, path="/whip/here") as listener:
         assert listener.address.endswith("/whip/here")
         connection, sdp = await offer()
         async with post(listener.address, sdp, **SDP) as response:
@@ -209,7 +210,7 @@ async def test_an_offer_is_answered_with_201_and_delete_closes_the_session() -> 
         await connection.close()
 
 
-async def test_delete_ends_an_open_session_in_an_orderly_way(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_delete_ends_an_open_session_in_an_orderly_way(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     locations: list[str] = []
     prepare = web.Response.prepare
 
@@ -218,8 +219,8 @@ async def test_delete_ends_an_open_session_in_an_orderly_way(monkeypatch: pytest
         return await prepare(self, request)
 
     monkeypatch.setattr(web.Response, "prepare", noting)
-    async with WebRtcListener("127.0.0.1", 0) as listener:
-        transport = await connect_webrtc(listener.address)()
+    async with WebRtcListener("127.0.0.1", 0, backend=backend) as listener:
+        transport = await connect_webrtc(listener.address, backend=backend)()
         accepted = await listener.accept()
         transport.send(CONTROL, b"unread")
         async with aiohttp.ClientSession() as session:
@@ -232,8 +233,8 @@ async def test_delete_ends_an_open_session_in_an_orderly_way(monkeypatch: pytest
         await accepted.aclose()
 
 
-async def test_requests_that_are_not_offers() -> None:
-    async with WebRtcListener("127.0.0.1", 0) as listener:
+async def test_requests_that_are_not_offers(backend: Backend) -> None:
+    async with WebRtcListener("127.0.0.1", 0, backend=backend) as listener:
         connection, sdp = await offer()
         await connection.close()
         audio_only = "\r\n".join(line for line in sdp.splitlines() if "application" not in line)
@@ -296,8 +297,8 @@ async def test_foreign_pages_and_hosts_are_refused_and_served_ones_get_cors() ->
                 assert response.status == 403
 
 
-async def test_half_open_peers_are_bounded_in_number_and_time() -> None:
-    async with WebRtcListener("127.0.0.1", 0, max_half_open=1, open_timeout=0.5) as listener:
+async def test_half_open_peers_are_bounded_in_number_and_time(backend: Backend) -> None:
+    async with WebRtcListener("127.0.0.1", 0, backend=backend, max_half_open=1, open_timeout=0.5) as listener:
         connection, sdp = await offer()
         async with post(listener.address, sdp, **SDP) as response:
             assert response.status == 201
@@ -308,7 +309,7 @@ async def test_half_open_peers_are_bounded_in_number_and_time() -> None:
         with anyio.fail_after(60):
             while True:
                 try:
-                    transport = await connect_webrtc(listener.address)()
+                    transport = await connect_webrtc(listener.address, backend=backend)()
                 except TransportBroken:
                     await anyio.sleep(0.1)
                 else:
@@ -317,11 +318,11 @@ async def test_half_open_peers_are_bounded_in_number_and_time() -> None:
         await transport.aclose()
 
 
-async def test_leaving_the_listener_closes_what_nobody_accepted() -> None:
-    async with WebRtcListener("127.0.0.1", 0) as listener:
-        kept = await connect_webrtc(listener.address)()
+async def test_leaving_the_listener_closes_what_nobody_accepted(backend: Backend) -> None:
+    async with WebRtcListener("127.0.0.1", 0, backend=backend) as listener:
+        kept = await connect_webrtc(listener.address, backend=backend)()
         accepted = await listener.accept()
-        waiting = await connect_webrtc(listener.address)()
+        waiting = await connect_webrtc(listener.address, backend=backend)()
         waiting.send(CONTROL, b"x")
         await anyio.sleep(0.2)
     assert isinstance(await end_of(waiting), TransportEnded | TransportBroken)
@@ -331,15 +332,15 @@ async def test_leaving_the_listener_closes_what_nobody_accepted() -> None:
         await transport.aclose()
 
 
-async def test_nobody_listens_and_a_port_in_use() -> None:
-    async with WebRtcListener("127.0.0.1", 0) as listener:
+async def test_nobody_listens_and_a_port_in_use(backend: Backend) -> None:
+    async with WebRtcListener("127.0.0.1", 0, backend=backend) as listener:
         address = listener.address
         port = int(address.rpartition(":")[2].partition("/")[0])
         with pytest.raises(TransportBroken, match=rf"127\.0\.0\.1:{port}"):
-            async with WebRtcListener("127.0.0.1", port):
+            async with WebRtcListener("127.0.0.1", port, backend=backend):
                 pass
     with pytest.raises(TransportBroken, match=str(port)):
-        await connect_webrtc(address)()
+        await connect_webrtc(address, backend=backend)()
 
 
 @pytest.mark.parametrize(
@@ -353,7 +354,7 @@ async def test_nobody_listens_and_a_port_in_use() -> None:
     ],
 )
 async def test_servers_that_answer_something_else(
-    status: int, mime: str, body: str, expected: type[TransportError]
+    backend: Backend, status: int, mime: str, body: str, expected: type[TransportError]
 ) -> None:
     async def handle(_: web.Request) -> web.Response:
         return web.Response(status=status, text=body, content_type=mime)
@@ -364,11 +365,11 @@ async def test_servers_that_answer_something_else(
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     with pytest.raises(expected):
-        await connect_webrtc(f"http://127.0.0.1:{runner.addresses[0][1]}/")()
+        await connect_webrtc(f"http://127.0.0.1:{runner.addresses[0][1]}/", backend=backend)()
     await runner.cleanup()
 
 
-async def test_a_server_that_never_answers_is_given_up_and_cancelling_cleans_up() -> None:
+async def test_a_server_that_never_answers_is_given_up_and_cancelling_cleans_up(backend: Backend) -> None:
     asked = anyio.Event()
 
     async def handle(_: web.Request) -> web.Response:
@@ -383,24 +384,24 @@ async def test_a_server_that_never_answers_is_given_up_and_cancelling_cleans_up(
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
     with pytest.raises(TransportBroken, match=r"within 0\.5 s"):
-        await connect_webrtc(url, timeout=0.5)()
+        await connect_webrtc(url, backend=backend, timeout=0.5)()
     asked = anyio.Event()
     async with anyio.create_task_group() as group:
-        group.start_soon(connect_webrtc(url))
+        group.start_soon(connect_webrtc(url, backend=backend))
         await asked.wait()
         group.cancel_scope.cancel()
     await runner.cleanup()
 
 
-async def test_over_tls(tls: Any) -> None:
+async def test_over_tls(backend: Backend, tls: Any) -> None:
     server, client = tls
-    async with WebRtcListener("localhost", 0, ssl=server) as listener:
+    async with WebRtcListener("localhost", 0, backend=backend, ssl=server) as listener:
         assert listener.address.startswith("https://")
-        transport = await connect_webrtc(listener.address, ssl=client)()
+        transport = await connect_webrtc(listener.address, backend=backend, ssl=client)()
         await (await listener.accept()).aclose()
         await transport.aclose()
         with pytest.raises(ConnectRefused, match="certificate"):
-            await connect_webrtc(listener.address)()
+            await connect_webrtc(listener.address, backend=backend)()
 
 
 @pytest.mark.parametrize("url", ["ws://host", "http://", "host"])
@@ -409,12 +410,12 @@ async def test_what_is_not_an_http_url(url: str) -> None:
         connect_webrtc(url)
 
 
-async def test_trio_is_told_from_asyncio() -> None:
+async def test_trio_is_told_from_asyncio(backend: Backend) -> None:
     async def dial() -> None:
         with pytest.raises(RuntimeError, match="asyncio"):
-            await connect_webrtc("http://127.0.0.1:1")()
+            await connect_webrtc("http://127.0.0.1:1", backend=backend)()
         with pytest.raises(RuntimeError, match="asyncio"):
-            async with WebRtcListener("127.0.0.1", 0):
+            async with WebRtcListener("127.0.0.1", 0, backend=backend):
                 pass
 
     await anyio.to_thread.run_sync(lambda: anyio.run(dial, backend="trio"))

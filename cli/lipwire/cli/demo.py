@@ -31,6 +31,7 @@ EXAMPLES = """examples:
   lipwire demo                                    over WebRTC, about 20 seconds
   lipwire demo --speed 4                          the same, four times faster
   lipwire demo --transport websocket              over a WebSocket
+  lipwire demo --transport webrtc-native          over WebRTC by libdatachannel (lipwire[native], Python 3.12)
   lipwire demo --loss 20% --burst 3 --delay 40ms  over a bad network
   lipwire demo --cut-after 3                      the connection breaks after 3 s, and is resumed
   lipwire demo --audio talk.mp3                   speak a file, split at its pauses
@@ -38,8 +39,18 @@ EXAMPLES = """examples:
 
 What was sent and what was heard of each segment is left in ./lipwire-demo as WAV files (--out)."""
 RATE = 24_000
-_URLS = {"webrtc": "http://127.0.0.1:0/lipwire", "websocket": "ws://127.0.0.1:0", "memory": ""}
-_NEEDS = {"webrtc": ("aiortc", "aiohttp"), "websocket": ("websockets",), "memory": ()}
+_URLS = {
+    "webrtc": "http://127.0.0.1:0/lipwire",
+    "webrtc-native": "http://127.0.0.1:0/lipwire",
+    "websocket": "ws://127.0.0.1:0",
+    "memory": "",
+}
+_NEEDS = {
+    "webrtc": ("aiortc", "aiohttp"),
+    "webrtc-native": ("aiohttp",),
+    "websocket": ("websockets",),
+    "memory": (),
+}
 _TIME_BESIDE = 60.0
 """Seconds that all may take beside the playout itself; the parts have much shorter limits of their own."""
 
@@ -68,6 +79,8 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     require("demo", "rich", "av", *_NEEDS[arguments.transport])
+    if arguments.transport == "webrtc-native":
+        import lipwire.transports.webrtc_native  # noqa: F401 (says what is missing)
     import anyio
 
     from lipwire.protocol.formats import PcmFormat
@@ -114,6 +127,7 @@ async def _run(arguments: argparse.Namespace, pieces: list[Piece], wrong: Faults
         "speed": arguments.speed,
         "out": str(arguments.out),
         "url": _URLS[arguments.transport],
+        "backend": "native" if arguments.transport == "webrtc-native" else "aiortc",
         "format": [demo.format.rate, demo.format.channels],
         "verbose": arguments.verbose,
     }

@@ -64,7 +64,7 @@ def _trace_to(path: str | None) -> Iterator[TraceHook | None]:
 
 async def run_avatar(settings: Settings, report: Report, listener: Listener | None = None) -> None:
     """Serve one session, and play it."""
-    own = listener or listener_for(settings["url"])
+    own = listener or listener_for(settings["url"], backend=settings["backend"])
     # A connection breaks at one place, and that is at the agent's end.
     faults = replace(faults_from_json(settings["faults"]), cut_after=None)
     if faults_to_json(faults):
@@ -80,7 +80,9 @@ async def run_avatar(settings: Settings, report: Report, listener: Listener | No
 
 async def run_agent(settings: Settings, report: Report, connect: Connector | None = None) -> None:
     """Speak the pieces, and report how each ended."""
-    connector = faulty(connect or connector_for(settings["url"]), faults_from_json(settings["faults"]))
+    connector = faulty(
+        connect or connector_for(settings["url"], backend=settings["backend"]), faults_from_json(settings["faults"])
+    )
     pieces = [
         Piece(text=piece["text"], pcm=read_pcm(Path(piece["file"])), interrupt=piece["interrupt"])
         for piece in settings["pieces"]

@@ -47,7 +47,9 @@ def explain(error: BaseException) -> CommandError | None:
         case CommandError():
             return error
         case MissingExtra():
-            return CommandError(f"{error} (or everything that the command line needs: {INSTALL})")
+            # The command line does without the native backend, so its own extra does not bring it.
+            everything = "" if "native" in str(error) else f" (or everything that the command line needs: {INSTALL})"
+            return CommandError(f"{error}{everything}")
         case UnsupportedScheme():
             return CommandError(str(error), status=USAGE)
         case SessionError():

@@ -69,6 +69,16 @@ def add_token(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """Add ``--backend``."""
+    parser.add_argument(
+        "--backend",
+        choices=("aiortc", "native"),
+        default="aiortc",
+        help="what implements WebRTC (native: lipwire[native], Python 3.12 or later)",
+    )
+
+
 def add_format(parser: argparse.ArgumentParser, what: str, *, rate: int | None = None) -> None:
     """Add ``--sample-rate`` and ``--channels``."""
     default = "" if rate is None else f" ({rate} unless given)"

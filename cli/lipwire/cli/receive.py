@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lipwire.protocol.errors import escaped
 
 from .errors import FAILED, USAGE, CommandError
-from .options import add_format, add_token, positive
+from .options import add_backend, add_format, add_token, positive
 
 if TYPE_CHECKING:
     from lipwire.receiver import Greeting
@@ -57,6 +57,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--once", action="store_true", help="end after the first session")
     parser.add_argument("--speed", type=positive, default=1.0, metavar="X", help="play so many times faster")
     add_token(parser, "that agents have to bring")
+    add_backend(parser)
     add_format(parser, "accept nothing else")
     parser.add_argument("--trace", type=Path, metavar="FILE", help="write every message as JSON lines")
     parser.add_argument("--json", action="store_true", help="print what happens as one JSON object a line")
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     from lipwire.transports import listener_for
 
     try:
-        listener = listener_for(arguments.url, token=arguments.token)
+        listener = listener_for(arguments.url, token=arguments.token, backend=arguments.backend)
     except ValueError as error:
         raise CommandError(str(error), status=USAGE) from error
     for name in ("lipwire.receiver", "websockets.server"):

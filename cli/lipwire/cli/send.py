@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import FAILED, USAGE, CommandError, require
-from .options import add_format, add_token, duration
+from .options import add_backend, add_format, add_token, duration
 
 if TYPE_CHECKING:
     from lipwire.protocol.formats import PcmFormat
@@ -45,6 +45,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--text", help="what is said, for the avatar")
     add_token(parser, "to be let in")
+    add_backend(parser)
     add_format(parser, "of what is sent", rate=24_000)
     parser.add_argument("--timeout", type=duration, default=10.0, metavar="TIME", help="to connect (10 s unless given)")
     parser.add_argument("--trace", type=Path, metavar="FILE", help="write every message as JSON lines")
@@ -61,7 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     form = PcmFormat(arguments.sample_rate, arguments.channels)
     try:
-        connector = connector_for(arguments.url, token=arguments.token, timeout=arguments.timeout)
+        connector = connector_for(
+            arguments.url, token=arguments.token, backend=arguments.backend, timeout=arguments.timeout
+        )
     except ValueError as error:
         raise CommandError(str(error), status=USAGE) from error
     if not arguments.file.exists():

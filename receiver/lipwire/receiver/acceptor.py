@@ -29,6 +29,7 @@ from lipwire.protocol.version0_receiver import ReceiverConnection0, ReceiverSett
 from lipwire.transports.base import Listener, Received, Transport, TransportClosed, TransportError
 from lipwire.transports.logs import Log
 from lipwire.transports.shell import CLOSE_TIME
+from lipwire.transports.urls import Backend
 
 from .audio_in import AudioIn
 
@@ -446,17 +447,26 @@ def serve_websocket(
     return Acceptor(WebSocketListener(host, port, path=path, token=token, subprotocol=subprotocol), **options)
 
 
-def serve_webrtc(host: str, port: int, *, path: str = "/lipwire", token: str | None = None, **options: Any) -> Acceptor:
+def serve_webrtc(
+    host: str,
+    port: int,
+    *,
+    path: str = "/lipwire",
+    backend: Backend = "aiortc",
+    token: str | None = None,
+    **options: Any,
+) -> Acceptor:
     """An Acceptor on an HTTP server that answers WebRTC offers; ``options`` as of :class:`Acceptor`.
 
-    ``token``: what an offer has to bring as ``Authorization: Bearer``.
+    ``backend``: what implements WebRTC, ``aiortc`` or ``native``; agents may have either. ``token``: what an offer has
+    to bring as ``Authorization: Bearer``.
 
     Raises:
-        MissingExtra: ``aiortc`` and ``aiohttp`` are not installed.
+        MissingExtra: ``aiohttp`` or the backend's packages are not installed.
     """
     from lipwire.transports import WebRtcListener
 
-    return Acceptor(WebRtcListener(host, port, path=path, token=token), **options)
+    return Acceptor(WebRtcListener(host, port, path=path, backend=backend, token=token), **options)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ SUBPROTOCOL = "lipwire.1"
 SCHEMES = {"ws": "WebSocket", "wss": "WebSocket", "http": "WebRTC", "https": "WebRTC"}
 """What each URL scheme stands for. WebRTC starts with an HTTP request, in the manner of WHIP."""
 
+Backend: TypeAlias = Literal["aiortc", "native"]
+"""What implements WebRTC: aiortc, which runs everywhere, or libdatachannel, in native threads, from Python 3.12 on."""
+
 
 class UnsupportedScheme(ValueError):
     """No transport goes by this URL's scheme; the message lists those that are supported."""
@@ -32,6 +35,7 @@ def connector_for(
     headers: Mapping[str, str] | None = None,
     ssl: ssl_module.SSLContext | None = None,
     subprotocol: str | None = SUBPROTOCOL,
+    backend: Backend = "aiortc",
     ice_servers: Sequence[RTCIceServer | str] = (),
     timeout: float = 15.0,
 ) -> Connector:
@@ -43,6 +47,7 @@ def connector_for(
         headers: further headers of the opening request.
         ssl: for the schemes with TLS, in place of the default context.
         subprotocol: for WebSocket; None for version 0, which has none.
+        backend: for WebRTC, what implements it: ``aiortc`` or ``native``.
         ice_servers: for WebRTC.
         timeout: seconds that connecting takes at most.
 
@@ -61,7 +66,9 @@ def connector_for(
     if kind == "WebRTC":
         from lipwire.transports.webrtc_signaling import connect_webrtc
 
-        return connect_webrtc(url, token=token, headers=headers, ssl=ssl, ice_servers=ice_servers, timeout=timeout)
+        return connect_webrtc(
+            url, backend=backend, token=token, headers=headers, ssl=ssl, ice_servers=ice_servers, timeout=timeout
+        )
     return _unsupported(url)
 
 
@@ -72,6 +79,7 @@ def listener_for(
     authorize: Authorize | None = None,
     ssl: ssl_module.SSLContext | None = None,
     subprotocol: str | None = SUBPROTOCOL,
+    backend: Backend = "aiortc",
     ice_servers: Sequence[RTCIceServer | str] = (),
 ) -> Listener:
     """The listener for a URL such as ``ws://127.0.0.1:8765`` or ``http://127.0.0.1:0/lipwire``.
@@ -83,6 +91,7 @@ def listener_for(
         authorize: looks at each request; see :data:`~lipwire.transports.Authorize`.
         ssl: the server's context, which ``wss://`` and ``https://`` need.
         subprotocol: for WebSocket; None for version 0, which has none.
+        backend: for WebRTC, what implements it: ``aiortc`` or ``native``.
         ice_servers: for WebRTC.
 
     Raises:
@@ -117,6 +126,7 @@ def listener_for(
         parts.hostname,
         parts.port or 0,
         path=path or "/lipwire",
+        backend=backend,
         ssl=ssl,
         token=token,
         authorize=authorize,

@@ -10,66 +10,52 @@ aiortc notices only after about 30 s that a peer has vanished; the protocol's ke
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from lipwire.protocol.channels import Binding, Channel
+from lipwire.protocol.channels import Channel
 from lipwire.transports._background import Background
-from lipwire.transports._queues import ABORTED_HERE, CLOSED_HERE, End, Inbox, size_of
-from lipwire.transports.base import (
-    MessageTooLarge,
-    MissingExtra,
-    Transport,
-    TransportBroken,
-    TransportEnded,
-    TransportOverflow,
-)
+from lipwire.transports._data_channels import CLOSE_TIMEOUT, LABELS, MAX_BUFFERED, PROTOCOL, DataChannels
+from lipwire.transports._queues import End
+from lipwire.transports.base import MessageTooLarge, MissingExtra, TransportBroken, TransportEnded
 
 try:
+    from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
     from aiortc.exceptions import InvalidStateError
 except ImportError as error:
     raise MissingExtra('WebRTC needs packages: pip install "lipwire[webrtc]"') from error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
-    from aiortc import RTCDataChannel, RTCPeerConnection
+    from aiortc import RTCDataChannel
 
     from lipwire.protocol.channels import Wire
-    from lipwire.transports.base import Received
-
-CONTROL_LABEL = "lipwire.control"
-MEDIA_LABEL = "lipwire.media"
-PROTOCOL = "lipwire.1"
-"""The data channels' protocol string."""
-
-WEBRTC_BINDING = Binding(
-    name="webrtc",
-    separate_media=True,
-    control_reliable=True,
-    media_reliable=False,
-    max_message=65_536,
-    max_media_message=1_150,
-)
-"""65,536 bytes is what every WebRTC peer takes; 1,150 fit into one packet."""
-
-MAX_BUFFERED = 16 * 1024 * 1024
-MAX_UNREAD = 16 * 1024 * 1024
-"""Bytes that may have arrived unread. Beyond, media is dropped, and control breaks the transport."""
-CLOSE_TIMEOUT = 5.0
 
 
-def require_asyncio() -> None:
-    """Raise ``RuntimeError`` when not called under asyncio."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        raise RuntimeError("the WebRTC transport runs on asyncio only, not on trio") from None
+def peer_connection(ice_servers: Sequence[RTCIceServer | str]) -> RTCPeerConnection:
+    """A peer connection with these ICE servers alone; aiortc's own default is a public one."""
+    servers = [RTCIceServer(urls=server) if isinstance(server, str) else server for server in ice_servers]
+    return RTCPeerConnection(RTCConfiguration(iceServers=servers))
 
 
-class WebRtcTransport(Transport):
+def own_transport(
+    *, offers: bool, ice_servers: Sequence[RTCIceServer | str], peer: str, max_buffered: int, close_timeout: float
+) -> WebRtcTransport:
+    """A transport with a peer connection of its own."""
+    return WebRtcTransport(
+        peer_connection(ice_servers),
+        offers=offers,
+        owned=True,
+        peer=peer,
+        max_buffered=max_buffered,
+        close_timeout=close_timeout,
+    )
+
+
+class WebRtcTransport(DataChannels):
     """Lipwire's two data channels on an ``RTCPeerConnection``, which may carry tracks and channels besides.
 
     The offering side makes it before ``createOffer``; the answering side before ``setRemoteDescription``. Both
@@ -85,8 +71,6 @@ class WebRtcTransport(Transport):
         close_timeout: seconds that ``aclose`` takes at most.
     """
 
-    binding = WEBRTC_BINDING
-
     def __init__(
         self,
         connection: RTCPeerConnection,
@@ -97,59 +81,49 @@ class WebRtcTransport(Transport):
         max_buffered: int = MAX_BUFFERED,
         close_timeout: float = CLOSE_TIMEOUT,
     ) -> None:
-        require_asyncio()
+        super().__init__(peer=peer, max_buffered=max_buffered, close_timeout=close_timeout)
         self.connection = connection
-        self.peer = peer
         self._owned = owned
-        self._max_buffered = max_buffered
-        self._close_timeout = close_timeout
         self._channels: dict[Channel, RTCDataChannel] = {}
-        self._limits = {
-            Channel.CONTROL: self.binding.max_message,
-            Channel.MEDIA: self.binding.max_media_message,
-        }
-        self._inbox = Inbox()
-        self._unread = 0
-        self._opened = anyio.Event()
         self._all_closed = anyio.Event()
-        self._teardown: Background | None = None
-        self.ended = anyio.Event()
-        """Set once the transport is over, however it came about."""
         connection.on("connectionstatechange", self._on_state)
         if offers:
-            self._adopt(Channel.CONTROL, connection.createDataChannel(CONTROL_LABEL, protocol=PROTOCOL))
+            self._adopt(Channel.CONTROL, connection.createDataChannel(LABELS[Channel.CONTROL], protocol=PROTOCOL))
             self._adopt(
                 Channel.MEDIA,
-                connection.createDataChannel(MEDIA_LABEL, ordered=False, maxRetransmits=0, protocol=PROTOCOL),
+                connection.createDataChannel(LABELS[Channel.MEDIA], ordered=False, maxRetransmits=0, protocol=PROTOCOL),
             )
         else:
             connection.on("datachannel", self._on_channel)
 
-    async def open(self, timeout: float = 15.0) -> None:
-        """Wait until both channels are open. Cancelling leaves the transport as it is.
+    async def make_offer(self) -> str:
+        """See :meth:`DataChannels.make_offer`."""
+        allow_loopback(self.connection)
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        return str(self.connection.localDescription.sdp)
 
-        Raises:
-            TransportBroken: not within ``timeout`` seconds, or it failed, or the peer's channels are wrong.
-            TransportEnded, TransportClosed: it was closed meanwhile.
-        """
-        with anyio.move_on_after(timeout):
-            await self._opened.wait()
-        if self._inbox.end is not None and not self._is_open():
-            raise self._inbox.end.error()
-        if not self._is_open():
-            state = self.connection.connectionState
-            raise TransportBroken(f"the data channels did not open within {timeout} s (state: {state})")
+    async def take_answer(self, answer: str) -> None:
+        """See :meth:`DataChannels.take_answer`."""
+        try:
+            await self.connection.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
+        except Exception as error:
+            # aiortc raises whatever its parser stumbled over.
+            raise TransportBroken(f"the answer is not usable: {error!r}") from error
 
-    def send(self, channel: Channel, message: Wire) -> None:
-        """See :meth:`Transport.send`."""
-        if self._inbox.end is not None:
-            raise self._inbox.end.error()
-        size = len(message) if type(message) is bytes else size_of(message)
-        if size > self._limits[channel]:
-            raise MessageTooLarge(f"{size} bytes on {channel.value}; the most is {self._limits[channel]}")
-        waiting = self.buffered()
-        if waiting + size > self._max_buffered:
-            raise TransportOverflow(f"{waiting} bytes wait; the most is {self._max_buffered}")
+    async def answer(self, offer: str) -> str:
+        """See :meth:`DataChannels.answer`."""
+        await self.connection.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
+        if self.connection.sctp is None:
+            raise ValueError("the offer has no data channel")
+        allow_loopback(self.connection)
+        await self.connection.setLocalDescription(await self.connection.createAnswer())
+        return str(self.connection.localDescription.sdp)
+
+    def buffered(self) -> int:
+        """Bytes that SCTP has not taken up yet, on both channels."""
+        return sum(channel.bufferedAmount for channel in self._channels.values())
+
+    def _hand_over(self, channel: Channel, message: Wire) -> None:
         target = self._channels.get(channel)
         if target is None:
             raise TransportBroken("the data channels are not open yet")
@@ -162,42 +136,9 @@ class WebRtcTransport(Transport):
         except ValueError as error:
             raise MessageTooLarge(str(error)) from error
 
-    def buffered(self) -> int:
-        """Bytes that SCTP has not taken up yet, on both channels."""
-        return sum(channel.bufferedAmount for channel in self._channels.values())
-
-    async def receive(self) -> list[Received]:
-        """See :meth:`Transport.receive`."""
-        batch = await self._inbox.take()
-        self._unread = 0
-        return batch
-
-    async def aclose(self) -> None:
-        """See :meth:`Transport.aclose`: what was sent goes out, then the channels close on both sides."""
-        self._finish(CLOSED_HERE, discard=True)
-        if self._teardown is None:
-            try:
-                with anyio.move_on_after(self._close_timeout):
-                    self._close_channels()
-                    await self._all_closed.wait()
-            finally:
-                self._tear_down()
-        if self._teardown is not None:
-            with anyio.move_on_after(self._close_timeout):
-                await self._teardown.wait()
-
-    def abort(self) -> None:
-        """See :meth:`Transport.abort`; a peer connection that is not owned only has its channels closed."""
-        self._finish(ABORTED_HERE, discard=True)
-        self._tear_down()
-
-    async def hang_up(self, reason: str) -> None:
-        """Close on the peer's behalf: as ``aclose``, but what had arrived can be received, and then the end."""
-        self._finish(End(TransportEnded, reason))
-        with anyio.move_on_after(self._close_timeout):
-            self._close_channels()
-            await self._all_closed.wait()
-        self._tear_down()
+    async def _say_goodbye(self) -> None:
+        self._close_channels()
+        await self._all_closed.wait()
 
     def _tear_down(self) -> None:
         if self._teardown is not None:
@@ -216,16 +157,14 @@ class WebRtcTransport(Transport):
     def _is_open(self) -> bool:
         return len(self._channels) == 2 and all(c.readyState == "open" for c in self._channels.values())
 
-    def _finish(self, end: End, *, discard: bool = False) -> None:
-        self._inbox.finish(end, discard=discard)
-        self._opened.set()
-        self.ended.set()
+    def _state(self) -> str:
+        return str(self.connection.connectionState)
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
-        if channel.label == CONTROL_LABEL:
+        if channel.label == LABELS[Channel.CONTROL]:
             kind = Channel.CONTROL
             right = channel.ordered and channel.maxRetransmits is None and channel.maxPacketLifeTime is None
-        elif channel.label == MEDIA_LABEL:
+        elif channel.label == LABELS[Channel.MEDIA]:
             kind, right = Channel.MEDIA, not channel.ordered
         else:
             return  # The application's own.
@@ -243,27 +182,10 @@ class WebRtcTransport(Transport):
 
     def _adopt(self, kind: Channel, channel: RTCDataChannel) -> None:
         self._channels[kind] = channel
-        channel.on("message", self._receiver(kind))
+        channel.on("message", partial(self._arrived, kind))
         channel.on("open", self._check_open)
         channel.on("close", self._on_close)
         self._check_open()
-
-    def _check_open(self) -> None:
-        if self._is_open():
-            self._opened.set()
-
-    def _receiver(self, kind: Channel) -> Callable[[Wire], None]:
-        put = self._inbox.put
-
-        def on_message(message: Wire) -> None:
-            self._unread += len(message)
-            if self._unread > MAX_UNREAD:
-                if kind is Channel.CONTROL:
-                    self._finish(End(TransportBroken, f"more than {MAX_UNREAD} bytes arrived unread"))
-                return
-            put((kind, message))
-
-        return on_message
 
     def _on_close(self) -> None:
         """A channel was closed: by the peer, by us, or because the association beneath it is gone."""
@@ -280,3 +202,23 @@ class WebRtcTransport(Transport):
         if state in ("failed", "closed"):
             self._finish(End(TransportBroken, f"the peer connection is {state}"))
             self._all_closed.set()
+
+
+def allow_loopback(connection: RTCPeerConnection) -> None:
+    """Let a peer connection use 127.0.0.1 where the machine has no other address.
+
+    aioice leaves loopback out when it gathers candidates, and has no switch for it; on a machine without a network
+    (a laptop offline, a sandbox) two peers on it could not connect at all. So where it finds no address, this
+    one is put in. Call it before ``setLocalDescription``, when the connection has a data channel already. It
+    reaches for aioice's connection, which aiortc does not publish; if that moves, nothing happens.
+    """
+    sctp = connection.sctp
+    ice = getattr(sctp.transport.transport.iceGatherer, "_connection", None) if sctp is not None else None
+    gather = getattr(ice, "get_component_candidates", None)
+    if ice is None or gather is None:
+        return
+
+    async def with_loopback(component: int, addresses: list[str], *rest: Any, **options: Any) -> Any:
+        return await gather(component, addresses or ["127.0.0.1"], *rest, **options)
+
+    ice.get_component_candidates = with_loopback

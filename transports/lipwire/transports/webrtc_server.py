@@ -10,21 +10,24 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from lipwire.transports._background import Background
+from lipwire.transports._data_channels import CLOSE_TIMEOUT, MAX_BUFFERED, DataChannels, require_asyncio
 from lipwire.transports._http import Authorize, Gate, HttpRequest, authority, peer_name
 from lipwire.transports._queues import Backlog, close_all
 from lipwire.transports.base import Listener, MissingExtra, Transport, TransportBroken, TransportError
-from lipwire.transports.webrtc import CLOSE_TIMEOUT, MAX_BUFFERED, WebRtcTransport, require_asyncio
-from lipwire.transports.webrtc_signaling import MAX_SDP, SDP, allow_loopback, peer_connection
+from lipwire.transports.webrtc_signaling import MAX_SDP, SDP, transports_of
 
 try:
     from aiohttp import web
-    from aiortc import RTCIceServer, RTCSessionDescription
 except ImportError as error:
     raise MissingExtra('WebRTC needs packages: pip install "lipwire[webrtc]"') from error
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from types import TracebackType
+
+    from aiortc import RTCIceServer
+
+    from lipwire.transports.urls import Backend
 
 
 class WebRtcListener(Listener):
@@ -33,6 +36,8 @@ class WebRtcListener(Listener):
     Args:
         host, port: where to listen for HTTP; port 0 takes a free one, which ``address`` then has.
         path: where offers are posted.
+        backend: what implements WebRTC: ``aiortc`` or ``native`` (``lipwire[native]``, Python 3.12 and later). The
+            other end may have either.
         ssl: makes it ``https://``.
         token: what a client has to send as ``Authorization: Bearer`` (401 if it does not).
         authorize: looks at each request; see :data:`~lipwire.transports.Authorize`.
@@ -51,6 +56,7 @@ class WebRtcListener(Listener):
         port: int,
         *,
         path: str = "/lipwire",
+        backend: Backend = "aiortc",
         ssl: ssl_module.SSLContext | None = None,
         token: str | None = None,
         authorize: Authorize | None = None,
@@ -63,6 +69,7 @@ class WebRtcListener(Listener):
         close_timeout: float = CLOSE_TIMEOUT,
         max_buffered: int = MAX_BUFFERED,
     ) -> None:
+        self._make = transports_of(backend)
         self._host = host
         self._port = port
         self._path = "/" + path.strip("/")
@@ -80,8 +87,8 @@ class WebRtcListener(Listener):
         self._open_timeout = open_timeout
         self._close_timeout = close_timeout
         self._max_buffered = max_buffered
-        self._half_open: set[WebRtcTransport] = set()
-        self._sessions: dict[str, WebRtcTransport] = {}
+        self._half_open: set[DataChannels] = set()
+        self._sessions: dict[str, DataChannels] = {}
         self._tasks: set[Background] = set()
         self._runner: web.AppRunner | None = None
 
@@ -131,23 +138,22 @@ class WebRtcListener(Listener):
         # No await from here until it is counted, or a crowd would slip through.
         if self._backlog.full or len(self._half_open) >= self._max_half_open:
             return self._answer(request, 503, "too many wait", {"Retry-After": "1"})
-        offer = RTCSessionDescription(sdp=body.decode("utf-8", "replace"), type="offer")
-        transport = WebRtcTransport(
-            peer_connection(self._ice_servers),
+        transport = self._make(
             offers=False,
-            owned=True,
+            ice_servers=self._ice_servers,
             peer=peer_name(request.transport.get_extra_info("peername") if request.transport else None),
             max_buffered=self._max_buffered,
             close_timeout=self._close_timeout,
         )
         self._half_open.add(transport)
         try:
-            answer = await self._negotiate(transport, offer)
+            with anyio.fail_after(self._open_timeout):
+                answer = await transport.answer(body.decode("utf-8", "replace"))
         except BaseException as error:
             self._half_open.discard(transport)
             transport.abort()
             if isinstance(error, Exception):
-                # aiortc raises whatever its parser stumbled over; it is the client's offer that was wrong.
+                # Whatever the parser stumbled over; it is the client's offer that was wrong.
                 return self._answer(request, 400, f"the offer is not usable: {type(error).__name__}")
             raise
         session = secrets.token_urlsafe(16)
@@ -155,17 +161,7 @@ class WebRtcListener(Listener):
         self._start(session, transport)
         return self._answer(request, 201, answer, {"Location": f"{self._path}/{session}"}, kind=SDP)
 
-    async def _negotiate(self, transport: WebRtcTransport, offer: RTCSessionDescription) -> str:
-        connection = transport.connection
-        with anyio.fail_after(self._open_timeout):
-            await connection.setRemoteDescription(offer)
-            if connection.sctp is None:
-                raise ValueError("the offer has no data channel")
-            allow_loopback(connection)
-            await connection.setLocalDescription(await connection.createAnswer())
-        return str(connection.localDescription.sdp)
-
-    def _start(self, session: str, transport: WebRtcTransport) -> None:
+    def _start(self, session: str, transport: DataChannels) -> None:
         def forget(_: Exception | None = None) -> None:
             self._half_open.discard(transport)
             self._sessions.pop(session, None)

@@ -7,59 +7,73 @@ All candidates are in the descriptions, none trickle. No ICE server is asked unl
 from __future__ import annotations
 
 import ssl as ssl_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import anyio
 
+from lipwire.transports._data_channels import CLOSE_TIMEOUT, MAX_BUFFERED, require_asyncio
 from lipwire.transports.base import ConnectRefused, MissingExtra, TransportBroken, TransportError
-from lipwire.transports.webrtc import CLOSE_TIMEOUT, MAX_BUFFERED, WebRtcTransport, require_asyncio
 
 try:
     import aiohttp
-    from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 except ImportError as error:
     raise MissingExtra('WebRTC needs packages: pip install "lipwire[webrtc]"') from error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from aiortc import RTCIceServer
+
+    from lipwire.transports._data_channels import DataChannels
     from lipwire.transports.base import Connector, Transport
+    from lipwire.transports.urls import Backend
 
 SDP = "application/sdp"
 MAX_SDP = 64 * 1024
 """Bytes that an offer or an answer may have."""
 
 
-def peer_connection(ice_servers: Sequence[RTCIceServer | str]) -> RTCPeerConnection:
-    """A peer connection with these ICE servers alone; aiortc's own default is a public one."""
-    servers = [RTCIceServer(urls=server) if isinstance(server, str) else server for server in ice_servers]
-    return RTCPeerConnection(RTCConfiguration(iceServers=servers))
+class MakeTransport(Protocol):
+    """Makes a transport with a peer connection of its own, which awaits its offer or its answer."""
+
+    def __call__(
+        self,
+        *,
+        offers: bool,
+        ice_servers: Sequence[RTCIceServer | str],
+        peer: str,
+        max_buffered: int,
+        close_timeout: float,
+    ) -> DataChannels:
+        """Make it; ``offers`` is True for the side that makes the offer."""
+        ...
 
 
-def allow_loopback(connection: RTCPeerConnection) -> None:
-    """Let a peer connection use 127.0.0.1 where the machine has no other address.
+def transports_of(backend: Backend) -> MakeTransport:
+    """What makes the transports of a backend.
 
-    aioice leaves loopback out when it gathers candidates, and has no switch for it; on a machine without a network
-    (a laptop offline, a sandbox) two peers on it could not connect at all. So where it finds no address, this
-    one is put in. Call it before ``setLocalDescription``, when the connection has a data channel already. It
-    reaches for aioice's connection, which aiortc does not publish; if that moves, nothing happens.
+    Raises:
+        ValueError: there is no such backend.
+        MissingExtra: its packages are not installed.
     """
-    sctp = connection.sctp
-    ice = getattr(sctp.transport.transport.iceGatherer, "_connection", None) if sctp is not None else None
-    gather = getattr(ice, "get_component_candidates", None)
-    if ice is None or gather is None:
-        return
+    match backend:
+        case "aiortc":
+            from lipwire.transports.webrtc import own_transport
 
-    async def with_loopback(component: int, addresses: list[str], *rest: Any, **options: Any) -> Any:
-        return await gather(component, addresses or ["127.0.0.1"], *rest, **options)
+            return own_transport
+        case "native":
+            from lipwire.transports.webrtc_native import NativeTransport
 
-    ice.get_component_candidates = with_loopback
+            return NativeTransport
+        case _:
+            raise ValueError(f"no WebRTC backend {backend!r}: 'aiortc' and 'native' are")
 
 
 def connect_webrtc(
     url: str,
     *,
+    backend: Backend = "aiortc",
     token: str | None = None,
     headers: Mapping[str, str] | None = None,
     ssl: ssl_module.SSLContext | None = None,
@@ -72,6 +86,8 @@ def connect_webrtc(
 
     Args:
         url: ``http://`` or ``https://``.
+        backend: what implements WebRTC: ``aiortc`` or ``native`` (``lipwire[native]``, Python 3.12 and later). The
+            other end may have either.
         token: sent as ``Authorization: Bearer``.
         headers: further headers of the request.
         ssl: for ``https://``, in place of the default context.
@@ -81,8 +97,10 @@ def connect_webrtc(
         max_buffered: bytes that may wait to be sent before ``send`` raises ``TransportOverflow``.
 
     Raises:
-        ValueError: the URL is not one of HTTP.
+        ValueError: the URL is not one of HTTP, or there is no such backend.
+        MissingExtra: the backend's packages are not installed.
     """
+    make = transports_of(backend)
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"not an HTTP URL: {url!r} (http://host:port/path is one)")
@@ -92,11 +110,9 @@ def connect_webrtc(
 
     async def connect_once() -> Transport:
         require_asyncio()
-        connection = peer_connection(ice_servers)
-        transport = WebRtcTransport(
-            connection,
+        transport = make(
             offers=True,
-            owned=True,
+            ice_servers=ice_servers,
             peer=url,
             max_buffered=max_buffered,
             close_timeout=close_timeout,
@@ -104,14 +120,11 @@ def connect_webrtc(
         resource: str | None = None
         try:
             with anyio.fail_after(timeout):
-                allow_loopback(connection)
-                await connection.setLocalDescription(await connection.createOffer())
-                answer, resource = await _exchange(url, connection.localDescription.sdp, fields, ssl)
+                answer, resource = await _exchange(url, await transport.make_offer(), fields, ssl)
                 try:
-                    await connection.setRemoteDescription(answer)
-                except Exception as error:
-                    # aiortc raises whatever its parser stumbled over.
-                    raise TransportBroken(f"{url}: the answer is not usable: {error!r}") from error
+                    await transport.take_answer(answer)
+                except TransportBroken as error:
+                    raise TransportBroken(f"{url}: {error}") from error
                 await transport.open(timeout)
         except BaseException as error:
             with anyio.move_on_after(close_timeout, shield=True):
@@ -128,7 +141,7 @@ def connect_webrtc(
 
 async def _exchange(
     url: str, offer: str, headers: dict[str, str], ssl: ssl_module.SSLContext | None
-) -> tuple[RTCSessionDescription, str | None]:
+) -> tuple[str, str | None]:
     """Post the offer; gives the answer and the session's URL."""
     try:
         async with (
@@ -157,7 +170,7 @@ async def _exchange(
         raise TransportBroken(message)
     if kind != SDP:
         raise TransportBroken(f"{url}: the answer is {kind}, not {SDP}")
-    return RTCSessionDescription(sdp=text, type="answer"), urljoin(base, location) if location else None
+    return text, urljoin(base, location) if location else None
 
 
 async def _delete(url: str, headers: dict[str, str], ssl: ssl_module.SSLContext | None) -> None:

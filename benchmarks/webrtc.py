@@ -21,7 +21,7 @@ from lipwire.protocol.codec import encode_audio
 from lipwire.receiver import serve_webrtc
 from lipwire.sender import AudioOut, PcmFormat
 from lipwire.transports import WebRtcTransport, connect_webrtc
-from lipwire.transports.webrtc_signaling import allow_loopback
+from lipwire.transports.webrtc import allow_loopback
 
 from .clocks import Stopwatch, Took, patiently
 from .consumer import Consumer

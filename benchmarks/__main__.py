@@ -16,7 +16,7 @@ from typing import Any
 
 from . import report
 
-FIGURES = ("cpu", "websocket", "webrtc", "memory")
+FIGURES = ("cpu", "websocket", "webrtc", "memory", "loss", "sessions")
 RESULTS = Path("benchmarks/results.json")
 LONGEST = 3_600.0
 """Seconds after which a figure is given up."""

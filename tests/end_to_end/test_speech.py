@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 
 from lipwire.receiver import Acceptor, Audio, SegmentEnd, SegmentStart
 from lipwire.sender import AudioOut, Cause
-from lipwire.transports import Faults, WebRtcListener, WebSocketListener, connect_webrtc, connect_websocket, faulty
+from lipwire.transports import (
+    Faults,
+    Listener,
+    WebRtcListener,
+    WebSocketListener,
+    connect_webrtc,
+    connect_websocket,
+    faulty,
+)
 
 from .world import MONO, Renderer, connected, speech
 
@@ -37,22 +47,45 @@ async def test_what_is_written_is_what_is_rendered_and_heard() -> None:
     assert world.renderer.error is None
 
 
+LOSSY = Faults(seed=1, loss=0.1, duplicate=0.1, reorder=0.1)
+
+
 class TestRealNetworks:
-    """Over WebSocket and WebRTC, on a real clock."""
+    """Over WebSocket and WebRTC, on a real clock, on asyncio's own loop and on uvloop."""
 
-    @pytest.fixture
-    def anyio_backend(self) -> str:
-        return "asyncio"
+    @pytest.fixture(params=["asyncio", "uvloop"])
+    def anyio_backend(self, request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+        if request.param == "uvloop":
+            pytest.importorskip("uvloop")
+        return "asyncio", {"use_uvloop": request.param == "uvloop"}
 
-    @pytest.mark.parametrize("kind", ["websocket", "webrtc", "webrtc that loses"])
-    async def test_speaking_interrupting_and_speaking_again(self, kind: str) -> None:
-        websocket = kind == "websocket"
-        listener = WebSocketListener("127.0.0.1", 0) if websocket else WebRtcListener("127.0.0.1", 0)
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            "websocket",
+            "aiortc to aiortc",
+            "aiortc to aiortc that loses",
+            "native to native",
+            "native to native that loses",
+            "aiortc to native",
+            "native to aiortc",
+        ],
+    )
+    async def test_speaking_interrupting_and_speaking_again(self, request: pytest.FixtureRequest, kind: str) -> None:
+        if "native" in kind:
+            request.getfixturevalue("native")
+        listener: Listener = WebSocketListener("127.0.0.1", 0)
+        if kind != "websocket":
+            dials, _, listens, *_ = kind.split()
+            listener = WebRtcListener("127.0.0.1", 0, backend=listens)  # type: ignore[arg-type]
         with anyio.fail_after(60):
             async with Acceptor(listener, frame_ms=20) as acceptor, anyio.create_task_group() as tasks:
-                connector = (connect_websocket if websocket else connect_webrtc)(acceptor.address)
-                if kind == "webrtc that loses":
-                    connector = faulty(connector, Faults(seed=1, loss=0.1, duplicate=0.1, reorder=0.1))
+                if kind == "websocket":
+                    connector = connect_websocket(acceptor.address)
+                else:
+                    connector = connect_webrtc(acceptor.address, backend=dials)  # type: ignore[arg-type]
+                if "that loses" in kind:
+                    connector = faulty(connector, LOSSY)
                 async with AudioOut(connector, format=MONO) as out:
                     renderer = Renderer(await acceptor.accept(), 2.0)
                     tasks.start_soon(renderer.run)

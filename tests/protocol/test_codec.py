@@ -92,7 +92,7 @@ PLAIN: dict[str, st.SearchStrategy[Any]] = {
     "mark_reached": st.builds(m.MarkReached, ids, name),
     "data": st.builds(m.Data, ids, counts, free),
     "stream_started": st.builds(m.StreamStarted, ids, counts),
-    "progress": st.builds(m.Progress, ids, counts, counts, st.none() | counts, counts, counts),
+    "progress": st.builds(m.Progress, ids, counts, counts, st.none() | counts, counts, counts, st.none() | counts),
     "stream_ended": st.builds(m.StreamEnded, ids, st.none() | counts, st.booleans(), counts),
     "nack": st.builds(
         m.Nack,
@@ -126,7 +126,7 @@ SAMPLES: dict[str, Any] = {
     "mark_reached": m.MarkReached(1, "x"),
     "data": m.Data(1, 300, {"words": [["a", 1, 2]]}),
     "stream_started": m.StreamStarted(1, 300),
-    "progress": m.Progress(1, 2, 3, None, 4, 5),
+    "progress": m.Progress(1, 2, 3, None, 4, 5, 6),
     "stream_ended": m.StreamEnded(1, None, True, 1),
     "nack": m.Nack(1, [[1, 2], [3, 4]]),
     "custom": m.Custom({"com.example": 1.5}),

@@ -8,7 +8,7 @@ import pytest
 from wired import MEMORY, WEBRTC, Player, Wired
 
 from lipwire.protocol.channels import Binding
-from lipwire.protocol.flight import PACKET, PROBE_INTERVAL, REAL_TIME_GAIN, Flight
+from lipwire.protocol.flight import PACE_GAIN, PACKET, REAL_TIME_GAIN, START_GAIN, TARGET_QUEUE, Flight
 from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.limits import PROGRESS_INTERVAL
 from lipwire.transports.link import Faults
@@ -108,57 +108,104 @@ def test_a_link_that_becomes_slower() -> None:
 # -- the controller by itself ------------------------------------------------------------------------------
 
 
-def test_it_starts_with_a_fifth_of_a_second() -> None:
-    assert Flight(48_000, 1_000_000).bound(0.0) == 9_600
+def rounds(flight: Flight, count: int, queue: float, *, now: float = 1.0, least: float = 0.05) -> float:
+    """So many round trips, with two reports in each and all of the bound used; gives the time after them."""
+    for _ in range(count):
+        sent = now
+        for _ in range(2):
+            now += 0.02 + (least + queue - 0.02 if now == sent else 0)
+            flight.limited = True
+            flight.sample(least + queue, sent, 1_000, now)
+    return now
+
+
+def test_it_starts_with_a_fifth_of_a_second_and_no_pace() -> None:
+    flight = Flight(48_000, 1_000_000)
+    assert (flight.bound(0.0), flight.byte_time) == (9_600, 0)
 
 
 def test_it_grows_only_while_it_is_what_holds_back() -> None:
     flight = Flight(48_000, 1_000_000)
-    flight.sample(0.05, 4_000, False, 1.0)
-    assert flight.bound(1.0) == 9_600
-    flight.sample(0.05, 4_000, True, 1.1)
-    assert flight.bound(1.1) == 13_600
+    for at in (1.0, 1.02):
+        flight.sample(0.05, 0.95, 4_000, at)
+    assert flight.bound(1.02) == 9_600
+    flight.limited = True
+    for at in (1.1, 1.12):
+        flight.sample(0.05, 1.05, 4_000, at)
+    assert flight.bound(1.12) == pytest.approx(9_600 * START_GAIN)
 
 
-def test_it_shrinks_when_the_queue_is_long_once_a_round_trip() -> None:
+def test_what_was_sent_before_the_bound_was_set_says_nothing_about_it() -> None:
     flight = Flight(48_000, 1_000_000)
-    for index in range(20):
-        flight.sample(0.05, 9_600, True, 1.0 + 0.05 * index)
-    high = flight.bound(2.0)
-    flight.sample(0.15, 9_600, True, 2.0)
-    low = flight.bound(2.0)
-    assert low == pytest.approx(high * 0.060 / 0.15)
-    flight.sample(0.15, 9_600, True, 2.1)
-    assert flight.bound(2.1) == low
-    assert flight.queue_delay == pytest.approx(0.1)
+    now = rounds(flight, 4, 0.0)
+    before = flight.bound(now)
+    for _ in range(5):
+        now += 0.02
+        flight.sample(0.2, now - 10, 1_000, now)
+    assert flight.bound(now) == before
+    assert flight.queue_delay == pytest.approx(0.15)
+
+
+def test_it_is_steered_to_a_short_queue() -> None:
+    flight = Flight(48_000, 1_000_000)
+    now = rounds(flight, 10, 0.0)
+    high = flight.bound(now)
+    now = rounds(flight, 1, 0.1, now=now)
+    assert flight.bound(now) == pytest.approx(high * (0.05 + TARGET_QUEUE) / 0.15)
+    low = flight.bound(now)
+    now = rounds(flight, 1, TARGET_QUEUE, now=now)
+    assert flight.bound(now) == pytest.approx(low)
+    now = rounds(flight, 1, 0.0, now=now)
+    assert low < flight.bound(now) <= low * 1.25
+    assert flight.queue_delay == 0
 
 
 def test_it_never_exceeds_the_window_nor_goes_under_real_time() -> None:
     flight = Flight(48_000, 20_000)
-    for index in range(100):
-        flight.sample(0.05, 9_600, True, 1.0 + 0.05 * index)
-    assert flight.bound(6.0) <= 20_000
-    for index in range(100):
-        flight.sample(3.0, 9_600, True, 6.5 + 3 * index)
-        assert flight.bound(6.5 + 3 * index) >= REAL_TIME_GAIN * 48_000 * PROGRESS_INTERVAL
+    now = rounds(flight, 30, 0.0)
+    assert flight.bound(now) == 20_000
+    now = rounds(flight, 50, 3.0, now=now)
+    assert flight.bound(now) >= REAL_TIME_GAIN * 48_000 * PROGRESS_INTERVAL / 2  # half of it, while it probes
 
 
 def test_the_floor_is_two_packets() -> None:
     flight = Flight(1, 1)
-    assert flight.bound(0) >= 0
-    flight.sample(0.001, 1, True, 0.0)
-    assert flight.bound(0) >= 2 * PACKET
+    now = rounds(flight, 1, 0.0, least=0.001)
+    assert flight.bound(now) >= 2 * PACKET
 
 
-def test_it_looks_for_the_least_round_trip_now_and_then() -> None:
+def test_the_pace_is_a_little_above_the_bound_a_round_trip() -> None:
+    flight = Flight(48_000, 1_000_000)
+    now = rounds(flight, 20, 0.0)
+    now = rounds(flight, 3, 0.1, now=now)
+    now = rounds(flight, 20, TARGET_QUEUE, now=now)
+    usual = flight.bound(now) / (0.05 + PROGRESS_INTERVAL)
+    assert 1 / flight.byte_time == pytest.approx(usual * PACE_GAIN)
+    flight.cut(now)
+    flight.cut(now)
+    assert 1 / flight.byte_time == pytest.approx(usual)
+    now = rounds(flight, 1, TARGET_QUEUE, now=now)
+    assert 1 / flight.byte_time == pytest.approx(usual * PACE_GAIN)
+
+
+def test_where_a_round_trip_is_nothing_no_pace_is_kept() -> None:
+    flight = Flight(48_000, 1_000_000)
+    rounds(flight, 5, 0.0, least=0.001)
+    assert flight.byte_time == 0
+
+
+@pytest.mark.parametrize(("queue", "probes"), [(TARGET_QUEUE, 6), (0.0, 0)])
+def test_it_looks_for_the_least_round_trip_that_it_has_not_seen_for_long(queue: float, probes: int) -> None:
     flight = Flight(1_000, 1_000_000)
-    now, shares = 0.0, [1.0]
-    for _ in range(6_000):
+    now = rounds(flight, 1, 0.0)
+    shares, end = [1.0], now + 30
+    while now < end:
         now += 0.005
-        flight.sample(0.05, 500, True, now)
+        round_trip = 0.05 if flight.bound(now) < flight._bound else 0.05 + queue
+        flight.sample(round_trip, now - round_trip, 500, now)
         shares.append(flight.bound(now) / flight._bound)
     begun = sum(share == 0.5 and before == 1.0 for before, share in pairwise(shares))
-    assert begun == pytest.approx(30 / PROBE_INTERVAL, abs=1)
+    assert begun == pytest.approx(probes, abs=2 if probes else 0)
     rises = [share - before for before, share in pairwise(shares)]
     assert max(rises) < 0.1  # and it comes back little by little
 

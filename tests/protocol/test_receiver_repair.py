@@ -338,3 +338,20 @@ def test_whatever_is_lost_reordered_and_doubled_comes_out_whole(driver, seed, lo
     for segment, total in enumerate(lengths, 1):
         assert bytes(out[segment]) == d.pcm(segment, 0, total)
     assert d.core.counters.credit_used == d.core.held == 0
+
+
+def test_progress_tells_the_highest_position_and_since_when(driver):
+    d = driver("repair", binding=WEBRTC)
+    d.start(1, 100)
+    d.wait(0.02)
+    (one,) = d.took(m.Progress)
+    assert (one.received, one.highest) == (100, None)
+    d.audio(1, 200, 100)
+    d.wait(0.02)
+    (one,) = d.took(m.Progress)  # LW-PROGRESS-1: what came beyond the gap is a change
+    assert (one.received, one.highest, one.delay) == (100, 300, 20_000)
+    d.wait(0.03)
+    d.audio(1, 100, 100)
+    d.wait(0.02)
+    (one,) = d.took(m.Progress)
+    assert (one.received, one.highest, one.delay) == (300, None, 70_000)  # since the highest came

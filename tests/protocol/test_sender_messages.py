@@ -134,6 +134,7 @@ def test_inside_numbered(name: str, features: str) -> None:
 WRONG = [
     (m.Progress(1, 481, 0, None, 5, 0), CloseCode.INVALID_POSITION),
     (m.Progress(1, 100, 101, None, 5, 0), CloseCode.INVALID_POSITION),
+    (m.Progress(1, 100, 100, None, 5, 0, 481), CloseCode.INVALID_POSITION),
     (m.Progress(1, 100, 100, 101, 5, 0), CloseCode.INVALID_POSITION),
     (m.Progress(2, 0, 0, None, 5, 0), CloseCode.INVALID_SEGMENT),
     (m.Progress(3, 0, 0, None, 5, 0), CloseCode.INVALID_SEGMENT),

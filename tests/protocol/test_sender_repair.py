@@ -142,3 +142,32 @@ def test_over_a_reliable_transport_there_is_no_sent() -> None:
     peer.say(480, end=False)
     peer.sent()
     assert peer.timed(m.Sent, 3) == []
+
+
+def test_what_is_missing_below_the_highest_position_is_not_in_flight() -> None:
+    peer = PlayedReceiver("repair", binding=WEBRTC, window=480_000)
+    peer.say(9_600)
+    peer.sent()
+    before = peer.core.in_flight
+    peer.now += 0.1
+    peer.progress(1, 480, highest=2_400)
+    assert peer.core.in_flight == before - 2 * 2_400
+    peer.progress(1, 480, highest=1_000)
+    peer.progress(1, 960)
+    assert peer.core.in_flight == before - 2 * 2_400  # LW-PROGRESS-4: the greater
+
+
+def test_a_round_trip_is_read_off_the_highest_chunk() -> None:
+    peer = PlayedReceiver("repair", binding=WEBRTC, window=480_000)
+    number = peer.core.open_segment(None, peer.now)
+    for _ in range(3):
+        peer.core.write(number, bytes(960), peer.now)
+        peer.sent()
+        peer.now += 0.02
+    peer.now += 0.1
+    peer.progress(number, 0, highest=960, delay=30_000)
+    assert peer.core.round_trip == pytest.approx(0.14 - 0.03)
+    peer.send(m.Nack(number, [[0, 480], [960, 1_440]]))
+    peer.now += 0.1
+    peer.progress(number, 1_440)
+    assert peer.core.round_trip == pytest.approx(0.14 - 0.03)  # sent twice: of which is not known

@@ -123,7 +123,7 @@ export class Receiver extends Peer {
       id, metadata, buffer,
       consumed: 0, played: null, total: null, isCut: false,
       begun: false, endGiven: false, // towards the consumer
-      startSent: false, reported: [0, 0, null], grew: buffer.received ? clock() : null, // towards the sender
+      startSent: false, reported: [0, 0, null, 0], grew: buffer.highest ? clock() : null, // towards the sender
     });
     this.deliver();
   }
@@ -152,11 +152,11 @@ export class Receiver extends Peer {
     if (position + pcm.length / this.frame > (s?.total ?? LONGEST)) throw new LipwireError('invalid_position', 'beyond the end'); // LW-AUDIO-10
     const buffer = s?.buffer ?? this.repair.early(id);
     if (!buffer) return; // too many came before their start: as if lost
-    const before = buffer.received;
+    const before = buffer.highest;
     buffer.add(position, pcm);
     this.checkWindow();
     if (!s) return;
-    if (buffer.received > before) s.grew = clock();
+    if (buffer.highest > before) s.grew = clock();
     this.deliver();
     this.report(s, this.limits.window / 4);
   }
@@ -291,11 +291,12 @@ export class Receiver extends Peer {
   /** Sends a progress when received or consumed has moved by `least` since the last, or, with 0, when anything has. */
   report(s, least) {
     if (s.isCut || !this.live.has(s.id)) return;
-    const state = [s.buffer.received, s.consumed, s.played];
+    const state = [s.buffer.received, s.consumed, s.played, s.buffer.highest];
     if (same(state, s.reported) || Math.max(state[0] - s.reported[0], state[1] - s.reported[1]) < least) return;
     s.reported = state;
     const t = clock();
-    this.send('progress', s.id, ...state, t, s.grew === null ? 0 : t - s.grew);
+    const [received, consumed, played, highest] = state;
+    this.send('progress', s.id, received, consumed, played, t, s.grew === null ? 0 : t - s.grew, highest > received ? highest : null);
   }
 
   sessionEnded() { this.live.clear(); } // LW-CLOSE-3: nothing more is handed out; the consumer hears of it by closed()

@@ -168,7 +168,7 @@ const MESSAGES = {
   mark_reached: [25, 'receiver', 'marks', [id, str(1, 128)]],
   data: [26, 'sender', 'data', [...at, map]],
   stream_started: [27, 'receiver', 'core', [id, count]],
-  progress: [28, 'receiver', 'core', [id, count, count, orNil(count), count, count]],
+  progress: [28, 'receiver', 'core', [id, count, count, orNil(count), count, count, orNil(count)]],
   stream_ended: [29, 'receiver', 'core', [id, orNil(count), bool, count]],
   nack: [30, 'receiver', 'repair', [id, (v) => list(row(count, count), 1, 32)(v) && ranges(v)]],
   custom: [31, 'both', 'custom', [map]],

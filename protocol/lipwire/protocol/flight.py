@@ -1,8 +1,11 @@
-"""How many bytes may be on their way, so that an interrupt is not queued behind them (LW-FLIGHT-1).
+"""How many bytes may be on their way, and how fast they may follow, so that an interrupt is not queued behind them.
 
-The bound is steered by delay: it grows while the queue in the network is short and shrinks when it is long. The
-queue is the round trip of a chunk, less the least round trip seen lately. The bound never goes under what real time
-needs, and for one round trip every few seconds only half of it is used, so that the least round trip stays honest.
+The bound is steered by delay (LW-FLIGHT-1), once a round: a round trip of chunks that were sent under it. The queue in the
+network is the least round trip among those, less the least one seen lately. Until a queue shows the bound grows
+by half a round; then it goes to where the queue is ``TARGET_QUEUE``. It never goes under what real time needs, and when
+the least round trip was not seen for a while, half of the bound is used for one round trip, so that it stays honest.
+
+Bytes are sent at a pace a little above what the bound lets through in a round trip: a burst would be a queue of its own.
 """
 
 from __future__ import annotations
@@ -11,20 +14,24 @@ from math import inf
 
 from .limits import PROGRESS_INTERVAL
 
-SHORT_QUEUE = 0.010
-"""Seconds of queueing under which the bound grows."""
-LONG_QUEUE = 0.020
-"""Seconds of queueing over which the bound shrinks."""
 TARGET_QUEUE = 0.010
-"""Seconds of queueing that a bound which was too large is brought back to."""
+"""Seconds of queueing that the bound is steered to."""
+LONG_QUEUE = 0.030
+"""Seconds of queueing over which a round is not waited for."""
+START_GAIN = 1.2
+START_PACE_GAIN = 1.25
+PACE_GAIN = 1.1
+MOST_GROWTH, LEAST_GROWTH = 1.25, 1.05
 REAL_TIME_GAIN = 1.5
 PROBE_INTERVAL = 5.0
 FIRST_SECONDS = 0.2
+BURST = 0.005
+"""Seconds of audio at the pace that may go at once: a timer more often would cost more than it brings."""
 PACKET = 1_150
 
 
 class Flight:
-    """The bound on bytes sent and not yet reported as received.
+    """The bound on bytes sent and not known to have arrived.
 
     ``byte_rate``: of the format, in bytes a second; ``most``: what the bound may not exceed (the window).
     """
@@ -32,15 +39,28 @@ class Flight:
     def __init__(self, byte_rate: float, most: float) -> None:
         self._byte_rate = byte_rate
         self._most = max(most, 4 * PACKET)
-        self._bound = byte_rate * FIRST_SECONDS
-        self._slow_start = True
+        self._bound = min(byte_rate * FIRST_SECONDS, self._most)
+        self._starting = True
         self._least = inf
         self._least_before = inf
-        self._epoch_at = -inf
-        self._round_until = -inf
-        self._probe_at = -inf
+        self._least_at = self._epoch_at = -inf
+        self._round_at = -inf
+        """When the bound was set: samples of what was sent before say nothing about it."""
+        self._counted_at = inf
+        self._round_least = inf
+        self._landed = 0
+        self._landed_at = -inf
+        self._rate = 0.0
+        """Bytes a second that arrived in the last round."""
+        self._pace_gain = 1.0
         self._probe_until = -inf
         self._probe_time = 0.0
+        self.limited = False
+        """The bound has held the sender back in this round."""
+        self.next_at = -inf
+        """When the pace lets the next byte go."""
+        self.byte_time = 0.0
+        """Seconds from one byte to the next; 0: no pace is kept, as until a round trip is known."""
         self.round_trip = 0.0
         self.queue_delay = 0.0
         """Seconds, by the last sample."""
@@ -51,13 +71,17 @@ class Flight:
             return self._bound
         # Half of it, and then back within another round trip: all at once would be a queue of its own.
         share = 0.5 + 0.5 * max(0.0, now - self._probe_until) / self._probe_time
-        return max(self._floor(), self._bound * share)
+        return self._bound * share
 
-    def sample(self, round_trip: float, acknowledged: int, limited: bool, now: float) -> None:
-        """Learn from a chunk that was reported as received.
+    def most_in_chunk(self, bound: float) -> float:
+        """Bytes of one chunk: a small part of what is in flight, or an interrupt would wait behind a large one."""
+        return min(bound / 8, BURST / self.byte_time) if self.byte_time else bound / 8
 
-        ``round_trip``: seconds from sending it to the report, less the receiver's own delay; ``acknowledged``: bytes
-        newly reported; ``limited``: whether the bound, not a lack of audio, held the sender back.
+    def sample(self, round_trip: float, sent_at: float, landed: int, now: float) -> None:
+        """Learn from a chunk that is known to have arrived.
+
+        ``round_trip``: seconds from sending it to the report, less the receiver's own delay; ``landed``: bytes newly
+        known to have arrived.
         """
         if now - self._epoch_at > PROBE_INTERVAL:
             self._least_before, self._least, self._epoch_at = self._least, inf, now
@@ -65,24 +89,50 @@ class Flight:
         least = min(self._least, self._least_before)
         self.round_trip = round_trip
         self.queue_delay = queue = round_trip - least
-        if queue > LONG_QUEUE:
-            self._slow_start = False
-            if now >= self._round_until:
-                self._bound *= (least + TARGET_QUEUE) / round_trip
-                self._round_until = now + round_trip
-        elif queue < SHORT_QUEUE and limited:
-            if self._slow_start:
-                self._bound += acknowledged
-            else:
-                # One packet a round trip, spread over the reports of that round trip.
-                self._bound += PACKET * acknowledged / self._bound
-        elif queue >= SHORT_QUEUE:
-            self._slow_start = False
+        self._landed += landed
+        if queue < TARGET_QUEUE / 4:
+            self._least_at = now
+        if sent_at < self._round_at:
+            return
+        self._round_least = min(self._round_least, round_trip)
+        if self._counted_at == inf:
+            self._counted_at = now
+        long = TARGET_QUEUE if self._starting else LONG_QUEUE
+        if now - self._counted_at < PROGRESS_INTERVAL / 2 and queue <= long:
+            return
+        self._steer(least, self._round_least - least, now)
+        if now - self._least_at > PROBE_INTERVAL:
+            self._probe_until, self._probe_time, self._least_at = now + round_trip, round_trip, now
+            self._round_at = self._probe_until
+
+    def cut(self, now: float) -> None:
+        """What was in flight counts no more, and still drains: for a round the pace is no faster than that."""
+        self.byte_time *= self._pace_gain
+        self._pace_gain = 1.0
+        self._round_at, self._counted_at, self._round_least = now, inf, inf
+
+    def _steer(self, least: float, queue: float, now: float) -> None:
+        """End a round in which the queue was at least so long."""
+        if self._starting and queue > TARGET_QUEUE:
+            self._starting = False
+        gain = (least + TARGET_QUEUE) / (least + queue)
+        if self._starting:
+            gain = START_GAIN
+        elif queue < TARGET_QUEUE / 2:
+            gain = min(max(gain, LEAST_GROWTH), MOST_GROWTH)
+        if gain < 1 or self.limited:
+            self._bound *= gain
         self._bound = min(max(self._bound, self._floor()), self._most)
-        if now >= self._probe_at:
-            if self._probe_at != -inf:
-                self._probe_until, self._probe_time = now + round_trip, round_trip
-            self._probe_at = now + PROBE_INTERVAL
+        if self._landed_at != -inf and now > self._landed_at:
+            self._rate = self._landed / (now - self._landed_at)
+        pace = self._bound / (least + PROGRESS_INTERVAL)
+        if least + queue < PROGRESS_INTERVAL:
+            pace = max(pace, self._rate)  # reports come more often when much arrives
+        self._pace_gain = START_PACE_GAIN if self._starting else PACE_GAIN
+        # Where a round trip is nothing, the bound alone will do.
+        self.byte_time = 0.0 if least + queue < BURST else 1 / (pace * self._pace_gain)
+        self._landed, self._landed_at = 0, now
+        self._round_at, self._counted_at, self._round_least, self.limited = now, inf, inf, False
 
     def _floor(self) -> float:
         """What real time needs: a round trip and one interval of reports, with something to spare."""

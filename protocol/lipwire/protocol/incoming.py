@@ -74,7 +74,7 @@ class IncomingSegment:
         """Its SegmentStart was handed out."""
         self.stream_started = False
         self.grew_at = now
-        """When ``received`` last grew."""
+        """When a sample last came that lies beyond all before."""
         self.dirty = False
         """A progress of it is due."""
         self.reported = False

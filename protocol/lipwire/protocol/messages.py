@@ -174,6 +174,8 @@ class Progress(NamedTuple):
     played: int | None
     clock: int
     delay: int
+    highest: int | None = None
+    """The end of the last sample that has arrived, where that is beyond ``received``."""
 
 
 class EndCause(IntEnum):

@@ -38,6 +38,8 @@ class OutgoingSegment:
         self.reached = 0
         """The highest position that was ever sent: ahead of ``sent`` while what was sent before a resume goes again."""
         self.received = 0
+        self.highest = 0
+        """The end of the last sample that is known to have arrived; there may be gaps before it."""
         self.consumed = 0
         self.played: int | None = None
         self.finished = False
@@ -109,16 +111,22 @@ class OutgoingSegment:
         self._kept.append(chunk)
         return chunk
 
-    def release(self, received: int) -> Chunk | None:
-        """Let go of what was received; gives the last chunk of it if all of it was sent just once."""
+    @property
+    def in_flight(self) -> int:
+        """Bytes that were sent beyond what is known to have arrived."""
+        return max(self.sent - self.highest, 0) * self.frame_bytes
+
+    def release(self, received: int, highest: int) -> Chunk | None:
+        """Let go of what was received; gives the chunk that ends at ``highest``, if it was sent just once."""
         kept = self._kept
         last: Chunk | None = None
-        once = True
         while kept and kept[0].end <= received:
             last = kept.popleft()
-            once = once and last.again_at is None
+        if highest > received:
+            last = next(iter(self.kept_in(highest - 1, highest)), None)
         self.received = received
-        return last if once else None
+        self.highest = max(self.highest, highest)
+        return None if last is None or last.end != highest or last.again_at is not None else last
 
     def skip(self, received: int) -> None:
         """Leave out of what waits to be sent again what turns out to have arrived before."""
@@ -145,7 +153,8 @@ class OutgoingSegment:
 
     def rewind(self, received: int) -> None:
         """Go back to ``received``: what was sent beyond it waits to be sent again (LW-RESUME-9)."""
-        self.release(received)
+        self.release(received, received)
+        self.highest = received
         again: list[bytes | memoryview] = []
         for chunk in self._kept:
             pcm = chunk.pcm

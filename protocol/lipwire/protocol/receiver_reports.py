@@ -205,6 +205,7 @@ class Reporting(Connection):
 
     def _send_progress(self, segment: IncomingSegment, now: float) -> None:
         audio = segment.audio
+        high = audio.high
         segment.reported = True
         self._send(
             m.Progress(
@@ -213,7 +214,8 @@ class Reporting(Connection):
                 audio.consumed,
                 segment.played,
                 microseconds(now),
-                microseconds(now - segment.grew_at) if audio.received else 0,
+                microseconds(now - segment.grew_at) if high else 0,
+                high if high > audio.received else None,
             ),
             now,
         )

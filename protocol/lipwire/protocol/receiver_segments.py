@@ -122,12 +122,13 @@ class SegmentReceiver(Reporting):
                 CloseCode.INVALID_POSITION,
                 f"audio of segment {segment.id} at {position}, and {audio.received} samples have come",
             )
-        received, known = audio.received, audio.known
+        received, known, high = audio.received, audio.known, audio.high
         added = self._take(audio, message, end)
         if added and position < segment.nacked:
             self._counters.repaired_samples += added
-        if audio.received > received:
+        if audio.high > high:
             segment.grew_at = now
+        if audio.high > high or audio.received > received:
             self._received_since += audio.received - received
             self._touch(segment, now)
         if added and position > known:

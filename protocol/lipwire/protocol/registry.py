@@ -128,6 +128,7 @@ _PROGRESS: Final[FieldTypes] = {
     "played": Nil(_POSITION),
     "clock": _CLOCK,
     "delay": Int(),
+    "highest": Nil(_POSITION),
 }
 _STREAM_ENDED: Final[FieldTypes] = {
     "segment": _ID,

@@ -85,7 +85,7 @@ class SenderConnection(SenderReports):
 
     def detach(self, now: float) -> None:
         """The transport is gone; the session waits for the next one (SPEC §15)."""
-        self._hello_at = self._handshake_until = self._sent_at = inf
+        self._hello_at = self._handshake_until = self._sent_at = self._pump_at = inf
         super().detach(now)
         self._arm_report(now)
 
@@ -148,6 +148,7 @@ class SenderConnection(SenderReports):
         if not targets:
             return None
         self.counters.interrupts += 1
+        self._flight.cut(now)
         started = [s.number for s in targets if s.state is not SegmentState.QUEUED]
         for target in targets:
             queued = target.state is SegmentState.QUEUED
@@ -227,7 +228,9 @@ class SenderConnection(SenderReports):
     def next_deadline(self) -> float:
         """When ``expire`` is to be called."""
         if self.state is SessionState.OPEN:
-            return min(super().next_deadline(), self._interrupts.deadline, self._report_until, self._sent_at)
+            return min(
+                super().next_deadline(), self._interrupts.deadline, self._report_until, self._sent_at, self._pump_at
+            )
         if self.state in HANDSHAKE:
             return min(super().next_deadline(), self._hello_at, self._handshake_until)
         return super().next_deadline()

@@ -16,7 +16,7 @@ from .events import (
     Cause,
     InterruptConfirmed,
 )
-from .flight import Flight
+from .flight import BURST, Flight
 from .formats import PcmFormat
 from .interrupts import PendingInterrupts
 from .limits import (
@@ -78,7 +78,8 @@ class SenderOutput(SegmentView, Connection):
         self._segments = SenderSegments(settings.first_segment)
         self._interrupts = PendingInterrupts()
         self._flight = Flight(1.0, 1.0)
-        self._limited = False
+        self._pump_at = inf
+        """When the pace lets more audio go."""
         self._most_segments = int(BOUNDS["segments"].default)
         self._cooldown = BOUNDS["cooldown"].default
         self._report_until = inf
@@ -105,8 +106,10 @@ class SenderOutput(SegmentView, Connection):
     def _pump(self, now: float) -> None:
         """Start, send and end segments, in order, as far as the bounds allow."""
         credit = -1
+        burst_until = now
         bound = flight = 0.0
-        self._limited = False
+        pace = self._flight
+        self._pump_at = inf
         for segment in self._segments:
             if not segment.live:
                 continue
@@ -117,11 +120,16 @@ class SenderOutput(SegmentView, Connection):
             if segment.pending:
                 if credit < 0:
                     credit = self.window - self._credit_used()
-                    bound, flight = self._flight.bound(now), self.in_flight
+                    bound, flight = pace.bound(now), self.in_flight
+                    pace.next_at = max(pace.next_at, now)
+                    burst_until = now + BURST
                 most, sent = self._most_in_chunk(segment.frame_bytes, bound), segment.sent
                 while segment.pending:
-                    if credit <= 0 or flight >= bound:
-                        self._limited = flight >= bound
+                    if credit <= 0 or flight >= bound or pace.next_at > burst_until:
+                        if flight >= bound:
+                            pace.limited = True
+                        elif credit > 0:
+                            self._pump_at = pace.next_at
                         if segment.sent > sent:
                             self._sent_soon(now)
                         return
@@ -129,6 +137,7 @@ class SenderOutput(SegmentView, Connection):
                     chunk = segment.take(size, now)
                     credit -= chunk.end - chunk.start
                     flight += len(chunk.pcm)
+                    pace.next_at += len(chunk.pcm) * pace.byte_time
                     self._segments.buffered -= chunk.end - chunk.start
                     self._send_audio(segment.number, chunk)
                 self._sent_soon(now)
@@ -172,8 +181,8 @@ class SenderOutput(SegmentView, Connection):
     def _most_in_chunk(self, frame_bytes: int, bound: float) -> int:
         """Bytes of PCM that one audio message may carry."""
         most = min(self.binding.max_media_message, self._peer_message_limit) - _AUDIO_OVERHEAD
-        # A chunk is a small part of what is in flight, or an interrupt would wait behind a large one.
-        most = min(most, max(int(bound) // 8, self.format.samples(0.020) * frame_bytes), _MOST_IN_CHUNK)
+        usual = max(int(self._flight.most_in_chunk(bound)), self.format.samples(0.020) * frame_bytes)
+        most = min(most, usual, _MOST_IN_CHUNK)
         return max(most - most % frame_bytes, frame_bytes)
 
     def _credit_used(self) -> int:

@@ -58,20 +58,21 @@ class SenderReports(SenderOutput):
         if segment is None:
             return
         received, consumed, played = message.received, message.consumed, message.played
-        if received > segment.reached or consumed > received or (played is not None and played > consumed):
+        highest = max(received, message.highest or 0)
+        if highest > segment.reached or consumed > received or (played is not None and played > consumed):
             raise RemoteProtocolError(
                 CloseCode.INVALID_POSITION,
-                f"segment {segment.number} is said to be received to {received}, consumed to {consumed}, played to "
-                f"{played}; sent to {segment.reached}",
+                f"segment {segment.number} is said to be received to {received} and {highest}, consumed to {consumed}, "
+                f"played to {played}; sent to {segment.reached}",
             )
         moved = False
-        if received > segment.received:
-            moved = True
-            acknowledged = (received - segment.received) * segment.frame_bytes
-            last = self._segments.release(segment, received)
-            if last is not None and last.end == received:
+        landed = (highest - segment.highest) * segment.frame_bytes
+        if received > segment.received or landed > 0:
+            moved = received > segment.received
+            last = self._segments.release(segment, max(received, segment.received), highest)
+            if last is not None and landed > 0:
                 round_trip = max(now - last.sent_at - message.delay / 1_000_000, 1e-6)
-                self._flight.sample(round_trip, acknowledged, self._limited, now)
+                self._flight.sample(round_trip, last.sent_at, landed, now)
         if consumed > segment.consumed:
             moved = True
             segment.consumed = consumed
@@ -159,4 +160,5 @@ class SenderReports(SenderOutput):
                     chunk.again_at = now
                     self.counters.chunks_again += 1
                     self.counters.samples_again += chunk.end - chunk.start
+                    self._flight.next_at += len(chunk.pcm) * self._flight.byte_time
                     self._send_audio(segment.number, chunk)

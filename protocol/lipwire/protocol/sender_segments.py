@@ -90,7 +90,7 @@ class SenderSegments:
             self.writing = None
         self.buffered -= segment.drop()
 
-    def release(self, segment: OutgoingSegment, received: int) -> Chunk | None:
+    def release(self, segment: OutgoingSegment, received: int, highest: int) -> Chunk | None:
         """Let go of what was received, as :meth:`OutgoingSegment.release`.
 
         After a resume it may be ahead of what was sent again: the receiver held what had come beyond a gap.
@@ -98,12 +98,12 @@ class SenderSegments:
         if received > segment.sent:
             self.buffered -= received - segment.sent
             segment.skip(received)
-        return segment.release(received)
+        return segment.release(received, highest)
 
     def rewind(self, segment: OutgoingSegment, received: int) -> None:
         """What was sent of it beyond ``received`` waits to be sent again (LW-RESUME-9)."""
         if received > segment.sent:
-            self.release(segment, received)
+            self.release(segment, received, received)
             return
         self.buffered += segment.sent - received
         segment.rewind(received)
@@ -153,8 +153,8 @@ class SenderSegments:
 
     @property
     def in_flight(self) -> int:
-        """Bytes of live segments that were sent and not reported as received."""
-        return sum((s.sent - s.received) * s.frame_bytes for s in self.started() if s.live)
+        """Bytes of live segments that were sent beyond what is known to have arrived."""
+        return sum(s.in_flight for s in self.started() if s.live)
 
 
 class SegmentView:
@@ -183,5 +183,5 @@ class SegmentView:
 
     @property
     def in_flight(self) -> int:
-        """Bytes sent and not yet reported as received."""
+        """Bytes sent beyond what is known to have arrived."""
         return self._segments.in_flight

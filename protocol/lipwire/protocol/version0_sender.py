@@ -311,7 +311,7 @@ class SenderConnection0(SegmentView, Connection):
 
     def _send_audio(self, segment: OutgoingSegment, size: int, now: float) -> OnWire:
         chunk = segment.take(size, now)
-        segment.release(segment.sent)
+        segment.release(segment.sent, segment.sent)
         samples = chunk.end - chunk.start
         self._segments.buffered -= samples
         begins, ends = self._pace.sent(self.format.seconds(samples), now)

@@ -95,10 +95,16 @@ class PlayedReceiver:
         self.core.receive(Channel.CONTROL, data, self.now)
 
     def progress(
-        self, segment: int, received: int, consumed: int | None = None, played: int | None = None, delay: int = 0
+        self,
+        segment: int,
+        received: int,
+        consumed: int | None = None,
+        played: int | None = None,
+        delay: int = 0,
+        highest: int | None = None,
     ) -> None:
         consumed = received if consumed is None else consumed
-        self.send(m.Progress(segment, received, consumed, played, int(self.now * 1e6), delay))
+        self.send(m.Progress(segment, received, consumed, played, int(self.now * 1e6), delay, highest))
 
     def sent(self) -> list[Any]:
         """What the core has sent since the last call; of numbered messages what is inside; pings left out."""

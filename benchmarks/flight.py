@@ -29,7 +29,8 @@ from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.items import Audio, SegmentEnd
 from lipwire.protocol.limits import Limits
 from lipwire.protocol.receiver import ReceiverConnection, ReceiverSettings, read_hello
-from lipwire.protocol.sender import SenderConnection, SenderSettings
+from lipwire.protocol.sender import SenderConnection
+from lipwire.protocol.sender_handshake import SenderSettings
 
 from .link_model import Association, AssociationSettings, Clock, Path, PathSettings
 
@@ -165,8 +166,7 @@ def at_hand(binding: Binding, path: PathSettings, seconds: float, seed: int) -> 
     firsts: list[float] = []
 
     def on_reset(event: ConsumerReset) -> None:
-        for segment in event.interrupted.segments:
-            resets.append(clock.now - interrupts[segment] - path.delay)
+        resets.extend(clock.now - interrupts[segment] - path.delay for segment in event.interrupted.segments)
 
     def on_audio(item: Audio) -> None:
         if item.position == 0 and item.segment - 1 in interrupts:
@@ -230,7 +230,7 @@ def real_time(binding: Binding, path: PathSettings, seconds: float, seed: int) -
 
 
 def stalls(late: list[float], buffer: float) -> int:
-    """How often a player runs dry that begins ``buffer`` after the first sample and, once dry, waits for the next one."""
+    """How often a player runs dry that begins ``buffer`` after the first sample, and once dry waits for the next."""
     count, behind = 0, late[0] + buffer
     for one in late:
         if one > behind + DEADLINE:

@@ -1,7 +1,7 @@
 """A path through the network in simulated time, with the congestion control of TCP or SCTP above it.
 
-A model, not the real thing: packets pass a bottleneck with a drop-tail queue, are lost at random, and take a fixed time.
-What is lost is found out by three later packets, or by a time-out, as NewReno with selective acknowledgements does.
+A model, not the real thing: packets pass a bottleneck with a drop-tail queue, are lost at random, and take a fixed
+time. What is lost is found out by three later packets, or by a time-out, as in NewReno with selective acknowledgements.
 """
 
 from __future__ import annotations

@@ -349,9 +349,11 @@ def test_progress_tells_the_highest_position_and_since_when(driver):
     d.audio(1, 200, 100)
     d.wait(0.02)
     (one,) = d.took(m.Progress)  # LW-PROGRESS-1: what came beyond the gap is a change
-    assert (one.received, one.highest, one.delay) == (100, 300, 20_000)
+    assert (one.received, one.highest) == (100, 300)
+    assert one.delay == pytest.approx(20_000, abs=1)
     d.wait(0.03)
     d.audio(1, 100, 100)
     d.wait(0.02)
     (one,) = d.took(m.Progress)
-    assert (one.received, one.highest, one.delay) == (300, None, 70_000)  # since the highest came
+    assert (one.received, one.highest) == (300, None)
+    assert one.delay == pytest.approx(70_000, abs=1)  # since the highest came

@@ -1,11 +1,11 @@
 """How many bytes may be on their way, and how fast they may follow, so that an interrupt is not queued behind them.
 
-The bound is steered by delay (LW-FLIGHT-1), once a round: a round trip of chunks that were sent under it. The queue in the
-network is the least round trip among those, less the least one seen lately. Until a queue shows the bound grows
-by half a round; then it goes to where the queue is ``TARGET_QUEUE``. It never goes under what real time needs, and when
+The bound is steered by delay (LW-FLIGHT-1), once a round: a round trip of chunks that were sent under it. The queue in
+the network is the least round trip among those, less the least one seen lately. Until a queue shows, the bound grows by
+a fifth a round; then it goes to where the queue is ``TARGET_QUEUE``. It never goes under what real time needs, and when
 the least round trip was not seen for a while, half of the bound is used for one round trip, so that it stays honest.
 
-Bytes are sent at a pace a little above what the bound lets through in a round trip: a burst would be a queue of its own.
+Bytes go at a pace a little above what the bound lets through in a round trip: a burst would be a queue of its own.
 """
 
 from __future__ import annotations

@@ -172,6 +172,40 @@ def test_a_known_end_is_concealed_up_to(driver):
     assert d.core.counters.credit_used == 0
 
 
+@pytest.mark.parametrize("repair_timeout", [0.0, 0.5])
+def test_no_more_is_concealed_than_the_window_has_room_for(driver, repair_timeout):
+    """A sender that keeps LW-CREDIT-1 never says this."""
+    d = with_round_trip(driver, 0.01, repair_timeout=repair_timeout, window=1.0)
+    d.start(1)
+    d.send(m.SegmentEnd(1, 24_000), m.SegmentStart(2))
+    d.audio(2, 0, 20_000)
+    assert [type(item) for item in d.read()] == [SegmentStart]
+    d.wait(0.6)
+    assert d.core.counters.concealed_samples == 4_000
+    assert d.core.counters.credit_used == 24_000
+    d.wait(5)
+    assert sum(item.samples for item in d.read()) == 4_000
+    for _ in range(5):
+        d.wait(0.6)
+        d.read()
+    assert d.core.counters.concealed_samples == 24_000
+    assert d.core.counters.credit_used == 0
+    assert d.core.closed is None
+
+
+def test_a_window_that_others_have_filled_leaves_nothing_to_conceal(driver):
+    d = with_round_trip(driver, 0.01, repair_timeout=0.0, window=1.0)
+    d.start(1)
+    d.send(m.SegmentEnd(1, 24_000), m.SegmentStart(2))
+    d.audio(2, 0, 24_000)
+    d.read()
+    d.wait(10)
+    assert d.core.counters.concealed_samples == 0
+    d.send(m.Interrupt(2, 2))  # there is room again
+    d.wait(0.1)
+    assert d.core.counters.concealed_samples == 24_000
+
+
 def test_no_concealment_while_the_consumer_has_enough(driver):
     d = with_round_trip(driver, 0.01, keepalive=60.0)
     d.start(1, 100)

@@ -145,9 +145,12 @@ class Reassembly:
             at += 1
         return ranges
 
-    def conceal(self) -> int:
-        """Put silence in the place of the first missing range, and give how many samples that are (LW-REPAIR-7)."""
-        end = self._starts[0] if self._runs else self.known
+    def conceal(self, room: int) -> int:
+        """Put silence in the place of the first missing range, and give how many samples that are (LW-REPAIR-7).
+
+        ``room``: so many samples may be held beyond ``high``.
+        """
+        end = self._starts[0] if self._runs else min(self.known, self.received + room)
         count = end - self.received
         if count <= 0:
             return 0

@@ -271,12 +271,16 @@ class Reporting(Connection):
     def _conceal(self, now: float) -> None:
         """Put silence in the place of what did not come in time (LW-REPAIR-7)."""
         incoming = self._incoming
-        self._starving, self._starved_at, self._hungry = None, inf, False
         segment = incoming.head
         assert segment is not None
         audio = segment.audio
         high, received = audio.high, audio.received
-        self._counters.concealed_samples += audio.conceal()
+        concealed = audio.conceal(incoming.window - incoming.credit)
+        if not concealed:  # what `sent` names, and what came of later segments, is more than the window together
+            self._starved_at = now + max(self.limits.repair_timeout, PROGRESS_INTERVAL)
+            return
+        self._starving, self._starved_at, self._hungry = None, inf, False
+        self._counters.concealed_samples += concealed
         incoming.credit += audio.high - high
         segment.grew_at = now
         self._received_since += audio.received - received

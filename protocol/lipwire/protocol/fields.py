@@ -11,6 +11,9 @@ import msgpack
 from .errors import CloseCode, RemoteProtocolError
 from .limits import CONTENT_BYTES, ENTRIES, MAX_INT
 
+_packb = msgpack.Packer(autoreset=True, unicode_errors="surrogatepass").pack
+"""One for all: each has a buffer of 256 KiB."""
+
 
 class FieldType(Protocol):
     """Checks a value from the wire. ``spec`` is how the registry tables of SPEC.md write the type."""
@@ -124,7 +127,7 @@ class Map:
             raise invalid(name, "a map", value)
         if value:
             _check_keys(name, value)
-            if len(msgpack.packb(value, unicode_errors="surrogatepass")) > CONTENT_BYTES:
+            if len(_packb(value)) > CONTENT_BYTES:
                 raise RemoteProtocolError(
                     CloseCode.LIMIT_EXCEEDED, f"{name} is larger than {CONTENT_BYTES} bytes encoded"
                 )

@@ -183,12 +183,14 @@ class Incoming:
         cut = [segment for segment in self.receiving.values() if first <= segment.id <= last]
         for segment in cut:
             self._remove(segment)
+        self._forget_late(cut)
         return cut
 
     def finish(self, segment: IncomingSegment) -> None:
         """The segment is over."""
         if segment.id in self.receiving:
             self._remove(segment)
+            self._forget_late([segment])
         segment.change(SegmentInput.FINISH)
         del self.live[segment.id]
 
@@ -201,8 +203,11 @@ class Incoming:
         if segment.state is not SegmentState.HANDED_OUT:
             self._queue.remove(segment)
             self.head = self._queue[0] if self._queue else None
+
+    def _forget_late(self, segments: list[IncomingSegment]) -> None:
         if self._late:
-            self._late = deque(one for one in self._late if one[0] is not segment)
+            gone = {segment.id for segment in segments}
+            self._late = deque(one for one in self._late if one[0].id not in gone)
 
     def clear(self) -> None:
         """The session is over: hold nothing."""

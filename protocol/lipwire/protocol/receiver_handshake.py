@@ -27,6 +27,8 @@ _EVERY_FORMAT: Final = tuple(
 """What is named to a peer whose formats are unknown here, when any would do."""
 _BEFORE_GREETING: Final = (CloseCode.MESSAGE_TOO_LARGE, CloseCode.LIMIT_EXCEEDED)
 """What is said of a first message that is too large or too deep, be it a hello or not (LW-INVARIANT-4)."""
+_GREETING: Final = 16_384
+"""So many bytes hold the magic and the versions; msgpack would take 1 MiB for its buffer, whatever comes."""
 _WELCOME_HEAD, _STATE_ROW = 512, 40
 """Bytes of a welcome without its state and info, at most; and of one row of the state."""
 
@@ -86,9 +88,11 @@ def read_hello(data: Wire, max_message: int = int(BOUNDS["message"].default)) ->
 
 def _offered_versions(data: bytes) -> list[Any] | None:
     """Read what no version of hello can change (LW-INVARIANT-1); None when it is no hello."""
-    unpacker = msgpack.Unpacker(max_str_len=len(MAGIC), max_bin_len=0, max_array_len=1_024, max_map_len=0)
+    unpacker = msgpack.Unpacker(
+        read_size=_GREETING, max_str_len=len(MAGIC), max_bin_len=0, max_array_len=1_024, max_map_len=0
+    )
     try:
-        unpacker.feed(data[:16_384])
+        unpacker.feed(data[:_GREETING])
         if unpacker.read_array_header() < 3:
             return None
         kind, magic, versions = unpacker.unpack(), unpacker.unpack(), unpacker.unpack()

@@ -50,7 +50,7 @@ _BEYOND: Final[tuple[Any, ...]] = (
     {},
 )
 _SEGMENTS: Final = frozenset({"segment", "first", "last"})
-_POSITIONS: Final = frozenset({"position", "received", "consumed", "played", "total", "missing"})
+_POSITIONS: Final = frozenset({"position", "received", "consumed", "played", "highest", "total", "missing"})
 
 
 class Speaker:
@@ -191,7 +191,8 @@ class Speaker:
             case 0 | 1 | 2 | 3:
                 played = random.choice((None, at, at // 2))
                 consumed = random.choice((at, at // 2)) if played is None else at
-                return encode(m.Progress(number, at, consumed, played, clock, random.choice((0, 500, 10_000_000))))
+                delay, highest = random.choice((0, 500, 10_000_000)), random.choice((None, at, reached))
+                return encode(m.Progress(number, at, consumed, played, clock, delay, highest))
             case 4:
                 return self.wire(m.StreamStarted(number, clock))
             case 5:

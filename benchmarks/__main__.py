@@ -16,9 +16,9 @@ from typing import Any
 
 from . import report
 
-FIGURES = ("cpu", "websocket", "webrtc", "memory", "loss", "sessions")
+FIGURES = ("cpu", "websocket", "webrtc", "memory", "loss", "links", "sessions", "soak")
 RESULTS = Path("benchmarks/results.json")
-LONGEST = 3_600.0
+LONGEST = 7_200.0
 """Seconds after which a figure is given up."""
 
 

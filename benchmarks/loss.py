@@ -1,9 +1,9 @@
 """60 s of speech through 20 % loss, 20 % reordering and 5 % duplication of media, 50 ms one way; simulated time.
 
-Both state machines, joined by two of the fault injector's links, with the properties of a WebRTC transport. The agent
-writes 20 ms at a time as speech comes; the consumer takes what there is and plays a second behind it, which is also
-how long the receiver waits before it conceals. Counted are the seeds in which every sample came, bit by bit, and
-nothing was concealed; and those in which, besides, nothing came too late to be played.
+Both state machines, joined by two of the fault injector's links, over a media channel that does not repeat by itself.
+The agent writes 20 ms at a time as speech comes; the consumer takes what there is and plays a second behind it, which
+is also how long the receiver waits before it conceals. Counted are the seeds in which every sample came, bit by bit,
+and nothing was concealed; and those in which, besides, nothing came too late to be played.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import inf
 from random import Random
 
-from lipwire.protocol.channels import Channel
+from lipwire.protocol.channels import Binding, Channel
 from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.items import Audio, SegmentEnd
 from lipwire.protocol.limits import Limits
@@ -28,6 +28,8 @@ from .rows import Row, against_limit
 SECONDS = 60.0
 BUFFER = 1.0
 """Seconds that the consumer plays behind the agent's voice."""
+LOSSY = Binding(name="lossy", separate_media=True, media_reliable=False, max_media_message=1_150)
+"""As a WebRTC transport whose media channel does not repeat; the protocol repairs."""
 FORMAT = PcmFormat(24_000, 1)
 CHUNK = FORMAT.samples(0.020)
 
@@ -65,7 +67,7 @@ class Conversation:
         self.receiver = ReceiverConnection(ReceiverSettings(limits=limits))
         self.out = FaultyLink(faults, direction="out")
         self.back = FaultyLink(faults, direction="back")
-        self.sender.attach(WEBRTC_BINDING, 0.0)
+        self.sender.attach(LOSSY, 0.0)
         self.segment = self.sender.open_segment(None, 0.0)
         self.written = 0
         self.write_at = 0.0
@@ -114,7 +116,7 @@ class Conversation:
             if self._greeted:
                 self.receiver.receive(channel, data, now)
             elif channel is Channel.CONTROL:
-                self.receiver.open(read_hello(data), WEBRTC_BINDING, bytes(16), now)
+                self.receiver.open(read_hello(data), LOSSY, bytes(16), now)
                 self._greeted = True
         for channel, data in self.back.pop_due(now):
             self.sender.receive(channel, data, now)

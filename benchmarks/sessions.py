@@ -29,7 +29,7 @@ LOAD_LAG = 0.010
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What one count of sessions gave, in seconds. The receiver used ``cpu`` a chunk, and the share ``core`` of its core."""
+    """What one count of sessions gave. Seconds; ``cpu``: the receiver's, a chunk; ``core``: its share of its core."""
 
     sessions: int
     p50: float
@@ -47,9 +47,10 @@ class Trial:
         return self.p99 < LATE and not self.lost
 
     def __str__(self) -> str:
+        lost = f", {self.lost} sessions lost" if self.lost else ""
         return (
-            f"{self.sessions} sessions: delay p50 {self.p50 * 1e3:.1f}, p99 {self.p99 * 1e3:.1f} ms, {self.core:.0%} of "
-            f"the core, load p99 {self.lag * 1e3:.1f} ms behind" + (f", {self.lost} sessions lost" if self.lost else "")
+            f"{self.sessions} sessions: delay p50 {self.p50 * 1e3:.1f}, p99 {self.p99 * 1e3:.1f} ms, "
+            f"{self.core:.0%} of the core, load p99 {self.lag * 1e3:.1f} ms behind{lost}"
         )
 
 

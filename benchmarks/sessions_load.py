@@ -97,10 +97,9 @@ class Session:
 
 
 def _masked(payload: bytes) -> bytes:
-    size = (
-        struct.pack("!B", 0x80 | len(payload)) if len(payload) < 126 else struct.pack("!BH", 0x80 | 126, len(payload))
-    )
-    return b"\x82" + size + bytes(4) + payload
+    size = len(payload)
+    head = struct.pack("!BB", 0x82, 0x80 | size) if size < 126 else struct.pack("!BBH", 0x82, 0x80 | 126, size)
+    return head + bytes(4) + payload
 
 
 def _end(frame: bytes) -> int:

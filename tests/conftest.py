@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lipwire.transports import MissingExtra
+from lipwire.transports import MemoryTransport, MissingExtra
 
 
 @pytest.fixture
@@ -14,3 +14,9 @@ def native() -> None:
         import lipwire.transports.webrtc_native  # noqa: F401
     except MissingExtra as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def without_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory transport hands nothing over as it arrives: all goes through ``receive``, a turn later."""
+    monkeypatch.setattr(MemoryTransport, "deliver_to", lambda self, deliver: None)  # noqa: ARG005

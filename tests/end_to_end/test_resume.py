@@ -160,6 +160,7 @@ async def test_reports_and_custom_messages_cross_a_break() -> None:
         assert got == [{"a.b": 1}]
 
 
+@pytest.mark.usefixtures("without_delivery")
 async def test_a_transport_that_overflows_is_given_up_and_resumed() -> None:
     listener = CountedListener(max_buffered=20_000)
     async with avatar(listener=listener, speed=1.0) as world, world.agent() as out:

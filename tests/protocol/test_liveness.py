@@ -28,7 +28,7 @@ def test_it_pings_at_once_and_then_each_keepalive() -> None:
 def test_silence() -> None:
     liveness = attached()
     assert not liveness.is_silent(12.99)
-    liveness.heard(12.0)
+    liveness.heard_at = 12.0
     assert not liveness.is_silent(14.99)
     assert liveness.is_silent(15.0)
     liveness.detach()

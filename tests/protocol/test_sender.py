@@ -807,6 +807,13 @@ def test_close_is_the_last_message_and_ends_every_segment() -> None:
     assert peer.core.next_deadline() == float("inf")
 
 
+def test_close_goes_out_more_than_once_where_control_can_be_lost() -> None:
+    peer = PlayedReceiver("repair", "resume", binding=ROOM)
+    peer.sent()
+    peer.core.close(peer.now, reason="enough")
+    assert peer.sent() == [m.CloseMessage(0, "enough")] * 4  # LW-CLOSE-8
+
+
 @pytest.mark.parametrize(
     ("code", "cause"),
     [(0, Cause.PEER_CLOSED), (1, Cause.PEER_CLOSED), (22, Cause.PEER_CLOSED), (999, Cause.PEER_CLOSED)],

@@ -238,6 +238,7 @@ class TestTakingOver:
             await old.aclose()
             await new.aclose()
 
+    @pytest.mark.usefixtures("without_delivery")
     async def test_what_was_taken_off_a_superseded_transport_is_dropped(self) -> None:
         """It has been received and its reader has not run yet when the newer one takes over."""
         async with avatar(render=False) as world:

@@ -611,6 +611,7 @@ async def test_a_refusal_that_names_a_time_is_not_the_last_word() -> None:
         assert all(transport.closed for transport in transports)
 
 
+@pytest.mark.usefixtures("without_delivery")
 async def test_a_close_that_had_arrived_is_read_though_sending_fails() -> None:
     async with connected() as world:
         await settle()
@@ -659,6 +660,7 @@ def test_made_outside_of_the_loop() -> None:
 
 
 @pytest.mark.parametrize("where", ["send", "receive", "aclose"])
+@pytest.mark.usefixtures("without_delivery")
 async def test_a_transport_that_raises_what_it_should_not_is_taken_as_broken(
     where: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -165,6 +165,7 @@ async def test_one_queued_segment_is_cut_alone() -> None:
     assert bytes(world.renderer.pcm[3]) == speech(4.0, 2)
 
 
+@pytest.mark.usefixtures("without_delivery")
 async def test_cutting_one_segment_does_not_confirm_the_interrupt_of_another() -> None:
     async with connected(speed=1.0, render=False) as world:
         first = world.out.segment()

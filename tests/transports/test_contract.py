@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeAlias
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from lipwire.protocol.channels import Channel
@@ -77,6 +78,24 @@ async def test_what_has_arrived_comes_as_one_batch(open_pair: OpenPair) -> None:
                 batches.append(len(await second.receive()))
                 await anyio.sleep(0.05)
         assert len(batches) <= 2
+
+
+async def test_what_is_delivered_as_it_arrives_stays_behind_what_had_arrived(open_pair: OpenPair) -> None:
+    async with open_pair() as (first, second):
+        first.send(CONTROL, b"0")
+        got: list[Received] = await receive(second, 1)
+        second.deliver_to(lambda channel, message: got.append((channel, message)))
+        for number in range(1, 30):
+            first.send(CONTROL, b"%d" % number)
+        while len(got) < 30:
+            await anyio.lowlevel.checkpoint()
+            with anyio.move_on_after(0.05):  # a transport may hand over nothing
+                got += await second.receive()
+        assert got == [(CONTROL, b"%d" % number) for number in range(30)]
+        await first.aclose()
+        left, error = await end_of(second)
+        assert left == []
+        assert isinstance(error, TransportEnded)
 
 
 async def test_text_stays_text(open_pair: OpenPair) -> None:

@@ -20,7 +20,12 @@ from .registry import BY_MESSAGE, BY_TYPE, IGNORABLE, Entry
 _AUDIO: Final = 17
 _NUMBERED: Final = 6
 
+_SHORT: Final = 96
+"""Bytes of a message that need no scan if nothing is nested in it: they can not claim more than they are."""
+_FLAT: Final = frozenset((int, bool, type(None)))
+
 _packb = msgpack.Packer(autoreset=True, unicode_errors="surrogatepass").pack
+_unpackb = msgpack.unpackb
 
 # Fixed-width heads of MessagePack, by first byte: how many bytes of payload follow.
 _SCALARS: Final = (
@@ -76,29 +81,45 @@ def decode(data: Wire, max_message: int = int(BOUNDS["message"].default)) -> Mes
         raise RemoteProtocolError(
             CloseCode.MESSAGE_TOO_LARGE, f"a message of {len(data)} bytes; at most {max_message} are accepted"
         )
-    # The hot path: an audio message of just its four fields, which hold nothing nested. An array within one
-    # would be refused by max_array_len before it is allocated.
-    if data[:2] == b"\x95\x11":
-        try:
-            _, segment, position, cut_through, pcm = msgpack.unpackb(data, max_array_len=5, max_map_len=0)
-        except Exception:
-            pass  # the general path says what is wrong
-        else:
-            if (
-                type(segment) is int
-                and type(position) is int
-                and type(cut_through) is int
-                and type(pcm) is bytes
-                and 0 < segment <= MAX_INT
-                and 0 <= position <= MAX_INT
-                and 0 <= cut_through <= MAX_INT
-                and pcm
-            ):
-                return AudioMessage(segment, position, cut_through, pcm)
-    return _build(_unpack(data))
+    audio = decode_audio(data)
+    return _build(_unpack(data)) if audio is None else AudioMessage(*audio)
+
+
+def decode_audio(data: Wire) -> tuple[int, int, int, bytes] | None:
+    """Decode an audio message of just its four fields, without making the message: the hot path of a receiver.
+
+    None: it is something else, or not valid, and :func:`decode` says what.
+    """
+    if data[:2] != b"\x95\x11":
+        return None
+    try:
+        # What is nested in a field would be refused by max_array_len before it is allocated.
+        _, segment, position, cut_through, pcm = _unpackb(data, max_array_len=5, max_map_len=0)
+    except Exception:
+        return None
+    if (
+        type(segment) is int
+        and type(position) is int
+        and type(cut_through) is int
+        and type(pcm) is bytes
+        and 0 < segment <= MAX_INT
+        and 0 <= position <= MAX_INT
+        and 0 <= cut_through <= MAX_INT
+        and pcm
+    ):
+        return segment, position, cut_through, pcm
+    return None
 
 
 def _unpack(data: bytes) -> list[Any]:
+    if len(data) <= _SHORT:
+        try:
+            array = _unpackb(data, max_array_len=_SHORT, max_map_len=0)
+        except Exception:
+            pass  # what it is, the long way tells
+        else:
+            if type(array) is list and array and type(array[0]) is int and _FLAT.issuperset(map(type, array)):
+                return array
     _scan(data)
     try:
         array = msgpack.unpackb(data, strict_map_key=False, unicode_errors="strict")
@@ -188,8 +209,8 @@ def _build_fields(entry: Entry, array: Sequence[Any]) -> Message:
         missing = list(entry.fields)[given]
         raise RemoteProtocolError(CloseCode.INVALID_FIELD, f"{entry.name} has no {missing}")
     values: list[Any] = []
-    for index, (name, field) in enumerate(entry.fields.items()):
-        values.append(field.check(f"{entry.name}.{name}", array[index + 1] if index < given else None))
+    for index, (name, check) in enumerate(entry.checks, 1):
+        values.append(check(name, array[index] if index <= given else None))
     if entry.number == _NUMBERED:
         values[2] = _build_inner(values[2])
     return entry.message(*values)

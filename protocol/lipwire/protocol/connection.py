@@ -42,6 +42,7 @@ from .states import ATTACHED, HANDSHAKE, SESSION, SessionInput, SessionState
 M = TypeVar("M", bound=Message)
 Outgoing = tuple[Channel, Wire]
 
+CLOSE_COPIES = 4
 _NO_BINDING = Binding(name="none", separate_media=False)
 _LEGAL_IN_HANDSHAKE = (Hello, Welcome, CloseMessage)
 
@@ -51,6 +52,8 @@ class Connection:
 
     role: ClassVar[Role]
     version: ClassVar[int] = 1
+    stirred = True
+    """False while all that happened since the events were last taken is samples that came or were read."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -86,7 +89,7 @@ class Connection:
             return  # closed (LW-CLOSE-1), or from a transport that was given up (LW-RESUME-11)
         try:
             message = decode(data, self.limits.message)
-            self.liveness.heard(now)
+            self.liveness.heard_at = now
             if message is not None:
                 self._dispatch(message, now)
         except RemoteProtocolError as error:
@@ -252,7 +255,8 @@ class Connection:
         """Close from this side: tell the peer, as far as there is a transport."""
         if self.state in ATTACHED:
             self._outgoing.clear()
-            self._outgoing.append((Channel.CONTROL, encode_close(close)))
+            copies = 1 if self.binding.control_reliable else CLOSE_COPIES  # LW-CLOSE-8
+            self._outgoing += [(Channel.CONTROL, encode_close(close))] * copies
         self._end(close, now)
 
     def _end(self, close: Close, now: float) -> None:

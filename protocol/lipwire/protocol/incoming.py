@@ -280,8 +280,8 @@ class Incoming:
             return False
         audio = segment.audio
         return (
-            not segment.announced
-            or bool(audio.ready)
+            bool(audio.ready)
+            or not segment.announced
             or audio.consumed == segment.total
             or bool(segment.timed and segment.timed[0][0] <= audio.consumed)
         )

@@ -29,7 +29,8 @@ class Liveness:
         self.clock_offset = 0.0
         """The peer's clock minus ours, in seconds, at the least round trip seen."""
         self._ping_at = inf
-        self._silent_at = inf
+        self.heard_at = inf
+        """When something last came; infinity without a transport."""
         self._pong_second = 0
         self._pongs = 0
         self._pongs_taken = 0
@@ -38,25 +39,20 @@ class Liveness:
     @property
     def deadline(self) -> float:
         """When a ping is due or the silence has lasted too long."""
-        return min(self._ping_at, self._silent_at)
+        return min(self._ping_at, self.heard_at + SILENT_KEEPALIVES * self.keepalive)
 
     def attach(self, now: float) -> None:
         """The session is open on a transport: ping at once, to learn the round trip."""
-        self._ping_at = now
-        self._silent_at = now + SILENT_KEEPALIVES * self.keepalive
+        self._ping_at = self.heard_at = now
         self.least_round_trip = inf
 
     def detach(self) -> None:
         """There is no transport: nobody to ping."""
-        self._ping_at = self._silent_at = inf
-
-    def heard(self, now: float) -> None:
-        """Something came."""
-        self._silent_at = now + SILENT_KEEPALIVES * self.keepalive
+        self._ping_at = self.heard_at = inf
 
     def is_silent(self, now: float) -> bool:
         """Whether the peer has been silent for too long (LW-LIVE-3)."""
-        return now >= self._silent_at
+        return now >= self.heard_at + SILENT_KEEPALIVES * self.keepalive
 
     def due_ping(self, now: float) -> Ping | None:
         """Give a ping when one is due (LW-LIVE-2)."""

@@ -86,6 +86,14 @@ class OutgoingSegment:
             self.written += samples
         return samples
 
+    def send(self, samples: int, pcm: bytes | memoryview, now: float) -> None:
+        """Write and send one chunk, which nothing waits before."""
+        start = self.sent
+        self.written = self.sent = end = start + samples
+        if end > self.reached:
+            self.reached = end
+        self._kept.append(Chunk(start, end, pcm, now))
+
     def take(self, most: int, now: float) -> Chunk:
         """Take the next chunk, of at most ``most`` bytes, to be sent; it is kept until it is received.
 

@@ -231,6 +231,10 @@ class ReceiverConnection(SegmentReceiver):
                     if not segment.dirty or self._consumed_since >= self._quarter:
                         self._touch(segment, now)
                     return item
+                if segment.total is None and audio.received == audio.known:  # what is to come is on its way
+                    self._hungry = True
+                    return None
+        self.stirred = True
         return self._read_other(now)
 
     def _read_other(self, now: float) -> Item | None:
@@ -265,6 +269,9 @@ class ReceiverConnection(SegmentReceiver):
 
     def readable(self, now: float) -> bool:
         """Whether ``read`` would hand something out."""
+        if self._direct:
+            head = self._incoming.head
+            return head is not None and (bool(head.audio.ready) or self._incoming.has_next())
         if self._interrupted:
             return True
         if self.closed:

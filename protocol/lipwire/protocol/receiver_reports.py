@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from . import messages as m
 from .connection import Connection
+from .events import Event
 from .formats import PcmFormat
 from .incoming import Incoming, IncomingSegment
 from .items import Interrupted
@@ -96,6 +97,11 @@ class Reporting(Connection):
             deadline = min(deadline, self._progress_at, self._repeat_at, self._nacks.deadline, self._starved_at)
         return deadline
 
+    def take_events(self) -> list[Event]:
+        """Take the events since the last call, in order."""
+        self.stirred = False
+        return super().take_events()
+
     def expire(self, now: float) -> None:
         """Do what is due at ``now``. Calling it early is harmless."""
         super().expire(now)
@@ -177,6 +183,7 @@ class Reporting(Connection):
 
     def _touch(self, segment: IncomingSegment, now: float) -> None:
         """A position has changed: a progress is due soon, or at once after a quarter of the window (LW-PROGRESS-1)."""
+        self.stirred = True
         if not segment.dirty:
             segment.dirty = True
             self._dirty.append(segment)

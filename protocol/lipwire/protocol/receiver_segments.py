@@ -6,7 +6,7 @@ from math import inf
 
 from . import messages as m
 from .channels import Channel, Wire
-from .codec import decode
+from .codec import decode, decode_audio
 from .errors import CloseCode, RemoteProtocolError
 from .events import ConsumerReset, PauseChanged
 from .incoming import IncomingSegment
@@ -19,6 +19,7 @@ from .registry import Feature
 from .states import SegmentInput, SegmentState, SessionState
 
 _OPEN = SessionState.OPEN
+_new = tuple.__new__
 
 
 class SegmentReceiver(Reporting):
@@ -30,7 +31,6 @@ class SegmentReceiver(Reporting):
         """Nothing but hello has come since the newest welcome."""
         self._handlers |= {
             m.Hello: self._on_hello,
-            AudioMessage: self._on_audio,
             m.SegmentStart: self._on_segment_start,
             m.SegmentEnd: self._on_segment_end,
             m.Sent: self._on_sent,
@@ -48,14 +48,21 @@ class SegmentReceiver(Reporting):
         if self.state is not _OPEN:
             return  # closed (LW-CLOSE-1), or from a transport that was given up (LW-RESUME-11)
         try:
+            if not self._unconfirmed and len(data) <= self.limits.message:
+                audio = decode_audio(data)
+                if audio is not None:
+                    self.liveness.heard_at = now
+                    self._on_audio(*audio, now)
+                    return
+            self.stirred = True
             message = self._decode_first(data) if self._unconfirmed else decode(data, self.limits.message)
-            self.liveness.heard(now)
-            kind = type(message)
-            if kind is AudioMessage:
-                self._on_audio(message, now)  # type: ignore[arg-type]
+            self.liveness.heard_at = now
+            if type(message) is AudioMessage:
+                self._on_audio(*message, now)
             elif message is not None:
                 self._dispatch(message, now)
         except RemoteProtocolError as error:
+            self.stirred = True
             if self.closed is None:
                 self._fail(error, now)
 
@@ -71,10 +78,10 @@ class SegmentReceiver(Reporting):
 
     # -- audio ---------------------------------------------------------------------------------------------
 
-    def _on_audio(self, message: AudioMessage, now: float) -> None:
-        number, position, cut_through, pcm = message
+    def _on_audio(self, number: int, position: int, cut_through: int, pcm: bytes, now: float) -> None:
         incoming, size = self._incoming, len(pcm)
-        if size % self._frame or cut_through >= number:  # LW-AUDIO-4
+        samples, rest = divmod(size, self._frame)
+        if rest or cut_through >= number:  # LW-AUDIO-4
             raise RemoteProtocolError(
                 CloseCode.INVALID_FIELD,
                 f"audio of segment {number}: cut_through {cut_through}, and {size} bytes of {self._frame} a frame",
@@ -83,6 +90,7 @@ class SegmentReceiver(Reporting):
         counters.chunks += 1
         counters.bytes += size
         if cut_through > incoming.cut_through:
+            self.stirred = True
             incoming.cut_through = cut_through
             # LW-AUDIO-3, and before the credit is counted (LW-CREDIT-3).
             self._end_unheard(self._cut(1, cut_through, now), now)
@@ -90,24 +98,24 @@ class SegmentReceiver(Reporting):
                 return
         segment = incoming.receiving.get(number)
         if segment is None:
-            self._on_audio_outside(message, now)
+            self._on_audio_outside(AudioMessage(number, position, cut_through, pcm), now)
             return
         audio = segment.audio
-        samples = size // self._frame
         end = position + samples
         if end > audio.bound:  # LW-AUDIO-10, LW-AUDIO-11
             raise RemoteProtocolError(
                 CloseCode.INVALID_POSITION, f"audio of segment {number} up to {end}, beyond its end at {audio.bound}"
             )
         if position != audio.received or position != audio.known:
-            self._on_audio_apart(segment, message, end, now)
+            self._on_audio_apart(segment, AudioMessage(number, position, cut_through, pcm), end, now)
             return
         # The usual case: just what comes next, and nothing is missing.
         incoming.credit += samples
         if incoming.credit > incoming.window:
             raise self._window_exceeded(number)
         audio.received = audio.known = end
-        audio.ready.append(Audio(number, position, pcm, audio.format))
+        # Audio(...), without the function that a NamedTuple's constructor is.
+        audio.ready.append(_new(Audio, (number, position, pcm, audio.format, False)))
         segment.grew_at = now
         self._received_since += samples
         if not segment.dirty or self._received_since >= self._quarter:
@@ -115,6 +123,7 @@ class SegmentReceiver(Reporting):
 
     def _on_audio_apart(self, segment: IncomingSegment, message: AudioMessage, end: int, now: float) -> None:
         """Take a chunk that is not just what comes next: repeated, out of order, or filling a gap."""
+        self.stirred = True
         incoming, audio = self._incoming, segment.audio
         position = message.position
         if not incoming.repair and position > audio.received:  # LW-AUDIO-8
@@ -137,6 +146,7 @@ class SegmentReceiver(Reporting):
 
     def _on_audio_outside(self, message: AudioMessage, now: float) -> None:  # noqa: ARG002
         """Take a chunk of a segment that is not being received: early, cut or over."""
+        self.stirred = True
         incoming, number = self._incoming, message.segment
         if not incoming.is_unknown(number):
             self._counters.late += 1  # LW-AUDIO-5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from . import messages as m
 from .channels import Binding, Channel
@@ -49,6 +49,8 @@ class Entry:
     numbered: bool
     feature: Feature | None
     fields: FieldTypes
+    checks: tuple[tuple[str, Callable[[str, Any], Any]], ...]
+    """Of each field: its full name, and the check of its type."""
     required: int
     """How many fields have to be there: those after it may be nil (LW-WIRE-6)."""
 
@@ -90,6 +92,7 @@ def _entry(
         numbered=numbered,
         feature=feature,
         fields=fields,
+        checks=tuple((f"{name}.{field}", kind.check) for field, kind in fields.items()),
         required=max((i + 1 for i, t in enumerate(fields.values()) if not isinstance(t, Nil | Lenient)), default=0),
     )
 

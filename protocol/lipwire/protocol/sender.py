@@ -112,9 +112,11 @@ class SenderConnection(SenderReports):
             LocalProtocolError: the segment is not the open one, or would become too long; the bytes are not whole
                 frames; or several formats are offered, and the session was not opened.
         """
-        segment = self._live(number)
-        if segment is None:
-            return False
+        segment = self._segments.writing
+        if segment is None or segment.number != number:
+            segment = self._live(number)
+            if segment is None:
+                return False
         if not self._was_open and len(self.settings.formats) > 1:
             raise LocalProtocolError(CloseCode.OUT_OF_STATE, "which format is used is agreed on when the session opens")
         if len(pcm) % segment.frame_bytes:
@@ -280,6 +282,7 @@ class SenderConnection(SenderReports):
         for segment in self._segments:
             segment.frame_bytes = pcm.frame_bytes
         self.features = frozenset(f for f in self.settings.features if f.value in message.features)
+        self._repairs = Feature.REPAIR in self.features and not self.binding.media_reliable
         self.window = int(limits["window"])
         self._cooldown = limits["cooldown"]
         self._resume_time = limits["resume"]

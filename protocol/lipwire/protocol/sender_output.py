@@ -21,6 +21,7 @@ from .formats import PcmFormat
 from .interrupts import PendingInterrupts
 from .limits import (
     BOUNDS,
+    MAX_SEGMENT,
     REPEAT,
     SENT_DELAY,
 )
@@ -80,6 +81,14 @@ class SenderOutput(SegmentView, Connection):
         self._flight = Flight(1.0, 1.0)
         self._pump_at = inf
         """When the pace lets more audio go."""
+        self._express: OutgoingSegment | None = None
+        """The segment whose samples can go out as they are written: it is started, and nothing waits before them."""
+        self._allowance = 0
+        """Samples of it that the bounds allow until ``take_outgoing`` is called."""
+        self._most = 0
+        """Bytes of it that one message may carry."""
+        self._repairs = False
+        """Whether lost audio is asked for again: the peer supports it, and media can be lost."""
         self._most_segments = int(BOUNDS["segments"].default)
         self._cooldown = BOUNDS["cooldown"].default
         self._report_until = inf
@@ -99,9 +108,37 @@ class SenderOutput(SegmentView, Connection):
 
     def take_outgoing(self, now: float) -> list[Outgoing]:
         """Take what is to be sent: control first, then as much audio as credit and flight allow."""
+        self._express = None
         if self.state is SessionState.OPEN:
             self._pump(now)
         return super().take_outgoing(now)
+
+    def write_through(self, number: int, pcm: bytes | memoryview, now: float) -> bytes | None:
+        """Write, and take the audio message at once: what a ``write`` alone since ``take_outgoing`` comes to.
+
+        For the usual case: whole frames of a segment that is under way, behind which nothing waits, within the bounds.
+        None: it is not that; nothing was written.
+        """
+        segment, size = self._express, len(pcm)
+        if segment is None or segment.number != number or size > self._most or not size:
+            return None
+        samples, rest = divmod(size, segment.frame_bytes)
+        if rest or samples > self._allowance or segment.written != segment.sent:
+            return None
+        pace = self._flight
+        if pace.byte_time:
+            if pace.next_at > now + BURST:
+                return None
+            pace.next_at = max(pace.next_at, now) + size * pace.byte_time
+        self._allowance -= samples
+        start = segment.sent
+        segment.send(samples, pcm, now)
+        if self._repairs:
+            self._sent_at, self._sent_repeats = now + SENT_DELAY, 0
+        counters = self.counters
+        counters.chunks += 1
+        counters.bytes += size
+        return encode_audio(number, start, self._segments.cut_through, pcm)
 
     def _pump(self, now: float) -> None:
         """Start, send and end segments, in order, as far as the bounds allow."""
@@ -143,11 +180,22 @@ class SenderOutput(SegmentView, Connection):
                 self._sent_soon(now)
             if segment.state is SegmentState.STARTED:
                 if not segment.finished:
+                    self._open_express(segment, now)
                     return
                 segment.change(SegmentInput.END)
                 self._send(SegmentEnd(segment.number, segment.written), now)
                 if self.closed:
                     return
+
+    def _open_express(self, segment: OutgoingSegment, now: float) -> None:
+        """Let what is written next go straight out, as far as the bounds that hold now allow."""
+        if segment.early or self._report_until == inf or (self._repairs and self._sent_at == inf):
+            return  # there is more to do, or a timer to start
+        bound = self._flight.bound(now)  # grows until the next report
+        room = int(bound - self.in_flight) // segment.frame_bytes
+        self._express = segment
+        self._allowance = min(self.window - self._credit_used(), room, MAX_SEGMENT - segment.written)
+        self._most = self._most_in_chunk(segment.frame_bytes, bound)
 
     def _start(self, segment: OutgoingSegment, now: float) -> bool:
         """Send segment_start; False: too many are live, or the peer has too much to acknowledge first."""
@@ -220,7 +268,7 @@ class SenderOutput(SegmentView, Connection):
             self._send_early(segment, now)
 
     def _sent_soon(self, now: float) -> None:
-        if Feature.REPAIR in self.features and not self.binding.media_reliable:
+        if self._repairs:
             self._sent_at, self._sent_repeats = now + SENT_DELAY, 0
 
     def _send_sent(self, now: float) -> None:

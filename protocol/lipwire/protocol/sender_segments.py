@@ -171,6 +171,10 @@ class SegmentView:
         """Samples written that wait to be sent, over all segments: the local buffer."""
         return self._segments.buffered
 
+    def write_through(self, number: int, pcm: bytes | memoryview, now: float) -> bytes | None:  # noqa: ARG002
+        """Write and take the audio message in one step. None: this can not be done; nothing was written."""
+        return None
+
     @property
     def next_segment(self) -> int:
         """The id that the next segment gets."""

@@ -27,6 +27,7 @@ from lipwire.protocol.states import SessionState
 from lipwire.protocol.trace import TraceHook
 from lipwire.protocol.version0_receiver import ReceiverConnection0
 from lipwire.transports.logs import Log
+from lipwire.transports.loop import Waiter, waiter_factory
 from lipwire.transports.shell import Shell
 
 from .blocking import BlockingAudioIn
@@ -101,7 +102,8 @@ class AudioIn:
         self._totals: dict[int, int] = {}
         """Of the segments whose end was handed out; until they are reported as over."""
         self._corrected: dict[Interrupted, Interrupted] = {}
-        self._waiting: anyio.Event | None = None
+        self._waiting: Waiter | None = None
+        self._new_waiter = waiter_factory()
         self._over = anyio.Event()
         self._reset_hooks: list[Callable[[Interrupted], None]] = []
         self._pause_hooks: list[Callable[[bool], None]] = []
@@ -128,9 +130,18 @@ class AudioIn:
         return self
 
     async def __anext__(self) -> Item:
-        item = await self._next()
-        if item is None:
-            raise StopAsyncIteration
+        while (item := self._take()) is None:
+            if self._core.closed is not None:
+                if not isinstance(error := self._error(), SessionClosed):
+                    raise error
+                raise StopAsyncIteration
+            if self._waiting is not None:
+                raise anyio.BusyResourceError("waiting for the next item")
+            self._waiting = waiting = self._new_waiter()
+            try:
+                await waiting
+            finally:
+                self._waiting = None
         return item
 
     async def receive(self) -> Item:
@@ -140,10 +151,10 @@ class AudioIn:
             SessionError: the session is over; ``SessionClosed`` when that was orderly.
             anyio.BusyResourceError: another task is waiting already.
         """
-        item = await self._next()
-        if item is None:
-            raise self._error()
-        return item
+        try:
+            return await anext(self)
+        except StopAsyncIteration:
+            raise self._error() from None
 
     def receive_nowait(self) -> Item | None:
         """Take the next item if there is one.
@@ -160,25 +171,16 @@ class AudioIn:
         """A face for a render thread. To be made in the event loop, used in one thread."""
         return BlockingAudioIn(self)
 
-    async def _next(self) -> Item | None:
-        while True:
-            item = self._take()
-            if item is not None:
-                return item
-            if self._core.closed is not None:
-                if not isinstance(error := self._error(), SessionClosed):
-                    raise error
-                return None
-            if self._waiting is not None:
-                raise anyio.BusyResourceError("waiting for the next item")
-            self._waiting = anyio.Event()
-            try:
-                await self._waiting.wait()
-            finally:
-                self._waiting = None
-
     def _take(self) -> Item | None:
-        item = self._take_whole() if self._reframer is None else self._take_frame(self._reframer)
+        if self._reframer is None:
+            core = self._core
+            item = core.read(self._now())
+            if core.stirred:
+                self._shell.flush()
+        else:
+            item = self._take_frame(self._reframer)
+        if item is None or type(item) is Audio:
+            return item
         if type(item) is SegmentEnd:
             self._totals[item.segment] = item.total
         elif type(item) is SegmentStart:
@@ -192,18 +194,14 @@ class AudioIn:
             for number in [number for number in kept if core._known(number) is None]:
                 del kept[number]
 
-    def _take_whole(self) -> Item | None:
-        item = self._core.read(self._now())
-        self._shell.flush()
-        return item
-
     def _take_frame(self, reframer: Reframer) -> Item | None:
         core = self._core
         while True:
             # What was read ahead waits as long as the core holds samples back.
             item = reframer.next() if core.flowing else None
             if item is None:
-                item = self._take_whole()
+                item = core.read(self._now())
+                self._shell.flush()
                 if item is None:
                     if core.flowing and reframer.ready:
                         continue
@@ -336,8 +334,13 @@ class AudioIn:
         return session_error(self._core.closed)
 
     def _wake(self) -> None:
-        if self._waiting is not None and (self._core.closed or self._core.readable(self._now()) or self._frames_ready):
-            self._waiting.set()
+        waiting = self._waiting
+        if (
+            waiting is not None
+            and (self._core.readable(self._now()) or self._core.closed or self._frames_ready)
+            and not waiting.done()
+        ):
+            waiting.set_result(None)
 
     @property
     def _frames_ready(self) -> bool:

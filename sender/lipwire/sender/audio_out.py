@@ -14,6 +14,7 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
+from lipwire.protocol.channels import Channel
 from lipwire.protocol.codec import decode, encode
 from lipwire.protocol.errors import (
     Close,
@@ -45,6 +46,7 @@ from lipwire.protocol.trace import TraceHook
 from lipwire.protocol.version0_sender import SenderConnection0, SenderSettings0
 from lipwire.transports.base import Connector, ConnectRefused, MissingExtra, Transport, TransportError
 from lipwire.transports.logs import Log
+from lipwire.transports.loop import call_soon
 from lipwire.transports.shell import Shell
 
 from .pcm import PcmReader
@@ -52,9 +54,9 @@ from .results import SenderStatistics, stream_ended
 from .segment import Segment
 
 _log = Log("lipwire.sender")
-_BREATHE_EVERY = 16
 _NEW_SESSION = (CloseCode.PEER_GONE, CloseCode.UNKNOWN_SESSION, CloseCode.RESUME_STATE)
 """After these a new session may do; after others only when the peer says when to come again (LW-CLOSE-7)."""
+_WATCH_EVERY = 8
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 2.0
 _STEADY = 1.0
 """Seconds that a session has to last for the pause before the one in its place to be short again."""
@@ -125,6 +127,7 @@ class AudioOut:
         self._connector: Connector = _Once(transport) if isinstance(transport, Transport) else transport
         self._buffer_samples = max(self.wire_format.samples(buffer), 1)
         self._buffer_seconds = buffer
+        self._frame_bytes = self.wire_format.frame_bytes
         self._connect_timeout = connect_timeout
         self._limits = limits or Limits()
         self._features = features
@@ -155,6 +158,12 @@ class AudioOut:
         self._sessions = 0
         self._openings = 0
         self._writes = 0
+        self._in_turn = False
+        """Something was written, and sent, in this turn of the event loop; its end sends the rest."""
+        self._turn_wrote = False
+        """There is a rest."""
+        self._single_writes = 0
+        """So many writes go out without regard to what else is written in their turn."""
         self._leaving = False
         self._finishing = False
         self._session_over = anyio.Event()
@@ -334,23 +343,47 @@ class AudioOut:
     def _room(self) -> int:
         """Bytes that the local buffer can take."""
         free = self._buffer_samples - self._shell.connection.buffered
-        return max(free, 0) * self.wire_format.frame_bytes
+        return free * self._frame_bytes if free > 0 else 0
 
     def _full_message(self) -> str:
         return f"{self._buffer_seconds:g} s of audio wait to be sent: interrupt, wait with write(), or set buffer="
+
+    def _write_through(self, number: int, data: bytes | memoryview) -> bool:
+        """Write, and send at once, in the usual case: the first of this turn, and nothing is in the way."""
+        if self._in_turn:
+            return False
+        shell = self._shell
+        if shell.sending or number < self._first_segment:
+            return False
+        message = shell.connection.write_through(number, data, self._now())
+        if message is None:
+            return False
+        if self._single_writes:
+            self._single_writes -= 1
+        else:
+            self._in_turn = call_soon(self._end_turn)
+        shell.send(((Channel.MEDIA, message),))
+        return True
 
     def _write(self, number: int, data: bytes | memoryview) -> bool:
         if not self._is_known(number):
             return False
         live = self._shell.connection.write(number, data, self._now())
-        self._shell.flush()
+        if self._in_turn:
+            self._turn_wrote = True
+        else:
+            self._in_turn = call_soon(self._end_turn)
+            self._shell.flush()
         return live
 
-    async def _breathe(self) -> None:
-        """Let others run now and then: a loop that only writes would keep them waiting."""
-        self._writes += 1
-        if self._writes % _BREATHE_EVERY == 0:
-            await anyio.lowlevel.checkpoint()
+    def _end_turn(self) -> None:
+        """Send what was written behind the first write of this turn of the event loop, in chunks as large as may be."""
+        self._in_turn = False
+        if self._turn_wrote:
+            self._turn_wrote = False
+            self._shell.flush()
+        else:  # not in the midst of a burst: no use in watching every turn
+            self._single_writes = _WATCH_EVERY
 
     async def _wait_for_room(self, number: int) -> bool:
         """Wait until the local buffer has room. False: the segment can take no more."""

@@ -42,6 +42,8 @@ class PcmReader:
         self.wire = wire
         self.rate = given.rate
         """The rate of what was last read, in Hz: positions are given back in it as well."""
+        self._plain = given == wire
+        self._frame_bytes = given.frame_bytes
         self._rest = b""
         self._resampler: av.AudioResampler | None = None
         self._resampled: tuple[str, str, int] | None = None
@@ -53,6 +55,8 @@ class PcmReader:
             InvalidPcm: a type, shape or sample type that is not listed above.
             ImportError: it would have to be resampled, and PyAV is not installed.
         """
+        if type(pcm) is bytes and self._plain and not self._rest and not len(pcm) % self._frame_bytes:
+            return pcm  # the usual case
         if isinstance(pcm, (bytes, bytearray, memoryview)):
             return self._read_bytes(_flat(pcm))
         if self._rest:
@@ -91,12 +95,12 @@ class PcmReader:
         return self._drain()
 
     def _read_bytes(self, pcm: bytes | bytearray | memoryview) -> bytes | memoryview:
-        size = self.given.frame_bytes
+        size = self._frame_bytes
         if self._rest or len(pcm) % size:
             joined = self._rest + bytes(pcm)
             whole = len(joined) - len(joined) % size
             pcm, self._rest = joined[:whole], joined[whole:]
-        if self.given == self.wire:
+        if self._plain:
             # What the caller may still change is copied; bytes are not.
             return pcm if isinstance(pcm, bytes) else bytes(pcm)
         samples = np.frombuffer(pcm, _DTYPES[self.given.encoding]).reshape(-1, self.given.channels)

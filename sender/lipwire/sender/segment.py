@@ -17,6 +17,9 @@ from .results import StreamEnded
 if TYPE_CHECKING:
     from .audio_out import AudioOut
 
+_BREATHE_EVERY = 64
+"""Writes after which others run: a loop that only writes would keep them waiting."""
+
 
 class BufferFull(LipwireError):
     """The local buffer has no room; nothing of the write was taken."""
@@ -69,12 +72,23 @@ class Segment:
             InvalidPcm: it is not PCM that can be sent.
             LocalProtocolError: the segment was ended before.
         """
-        data = self._read(pcm)
-        if len(data) <= self._out._room():
-            live = self._put(data)
-            await self._out._breathe()
-            return live
-        view = memoryview(data)
+        data = self._reader.read(pcm)
+        out = self._out
+        if out._write_through(self.number, data):
+            if self.first_write_at is None:
+                self.first_write_at = out._now()
+            self._written += len(data) // out._frame_bytes
+        elif len(data) > out._room():
+            return await self._write_in_parts(memoryview(data))
+        elif not self._put(data):
+            return False
+        out._writes += 1
+        if not out._writes % _BREATHE_EVERY:
+            await anyio.lowlevel.checkpoint()
+        return True
+
+    async def _write_in_parts(self, view: memoryview) -> bool:
+        """Write more than there is room for."""
         while view:
             room = self._out._room()
             if room == 0:
@@ -95,7 +109,7 @@ class Segment:
         """
         if self._reader.size(pcm) > self._out._room():
             raise BufferFull(self._out._full_message())
-        return self._put(self._read(pcm))
+        return self._put(self._reader.read(pcm))
 
     def mark(self, name: str, position: int | None = None) -> bool:
         """Ask to be told when playback reaches ``position`` (here, unless given). False: it was cut.
@@ -188,16 +202,12 @@ class Segment:
         """Whether more may be written, so that it can not end yet."""
         return not self._finished and not self.cut
 
-    def _read(self, pcm: Pcm) -> bytes | memoryview:
-        data = self._reader.read(pcm)
+    def _put(self, data: bytes | memoryview) -> bool:
         if self.first_write_at is None:
             self.first_write_at = self._out._now()
-        return data
-
-    def _put(self, data: bytes | memoryview) -> bool:
         live = self._out._write(self.number, data)
         if live:
-            self._written += len(data) // self._reader.wire.frame_bytes
+            self._written += len(data) // self._out._frame_bytes
         return live
 
     @property

@@ -15,7 +15,7 @@ from lipwire.transports.base import MessageTooLarge, Transport, TransportBroken,
 
 if TYPE_CHECKING:
     from lipwire.protocol.channels import Wire
-    from lipwire.transports.base import Received
+    from lipwire.transports.base import Deliver, Received
 
 LABELS = {Channel.CONTROL: "lipwire.control", Channel.MEDIA: "lipwire.media"}
 PROTOCOL = "lipwire.1"
@@ -145,6 +145,10 @@ class DataChannels(Transport):
         self._unread = 0
         return batch
 
+    def deliver_to(self, deliver: Deliver) -> None:
+        """See :meth:`Transport.deliver_to`."""
+        self._inbox.deliver = deliver
+
     async def aclose(self) -> None:
         """See :meth:`Transport.aclose`: what was sent goes out, then the channels close on both sides."""
         self._finish(CLOSED_HERE, discard=True)
@@ -181,9 +185,10 @@ class DataChannels(Transport):
             self._opened.set()
 
     def _arrived(self, channel: Channel, message: Wire) -> None:
-        self._unread += len(message)
-        if self._unread > MAX_UNREAD:
+        size = len(message)
+        if self._unread + size > MAX_UNREAD:
             if channel is Channel.CONTROL:
                 self._finish(End(TransportBroken, f"more than {MAX_UNREAD} bytes arrived unread"))
             return
-        self._inbox.put((channel, message))
+        if self._inbox.put(channel, message):
+            self._unread += size

@@ -10,10 +10,11 @@ import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
 from lipwire.transports.base import Transport, TransportClosed, TransportError
+from lipwire.transports.loop import Waiter, waiter_factory
 
 if TYPE_CHECKING:
-    from lipwire.protocol.channels import Wire
-    from lipwire.transports.base import Received
+    from lipwire.protocol.channels import Channel, Wire
+    from lipwire.transports.base import Deliver, Received
 
 
 def size_of(message: Wire) -> int:
@@ -45,22 +46,26 @@ class Inbox:
 
     def __init__(self) -> None:
         self._items: list[Received] = []
-        self._waiter: anyio.Event | None = None
+        self._waiter: Waiter | None = None
         self._waiting = False
         self.end: End | None = None
         """Set once the transport is over, however it came about."""
+        self.deliver: Deliver | None = None
+        """Who takes arrivals as they come (:meth:`Transport.deliver_to`)."""
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def put(self, item: Received) -> None:
-        """Add one arrival. What comes after the end is dropped."""
+    def put(self, channel: Channel, message: Wire) -> bool:
+        """Add one arrival. What comes after the end is dropped. Gives whether it waits here."""
         if self.end is not None:
-            return
-        self._items.append(item)
-        if self._waiter is not None:
-            self._waiter.set()
-            self._waiter = None
+            return False
+        if self.deliver is not None and not self._items:  # else it would overtake them
+            self.deliver(channel, message)
+            return False
+        self._items.append((channel, message))
+        self._wake()
+        return True
 
     def finish(self, end: End, *, discard: bool = False) -> None:
         """Note the end; the first one counts, except that closing here overrides what the peer did.
@@ -71,9 +76,11 @@ class Inbox:
             self.end = end
         if discard:
             self._items = []
-        if self._waiter is not None:
-            self._waiter.set()
-            self._waiter = None
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def take(self) -> list[Received]:
         """All arrivals, at least one; or the end, raised. Cancelling loses none."""
@@ -82,10 +89,10 @@ class Inbox:
         if self._items or self.end is not None:
             await checkpoint_if_cancelled()
         else:
-            self._waiter = waiter = anyio.Event()
+            self._waiter = waiter = waiter_factory()()
             self._waiting = True
             try:
-                await waiter.wait()
+                await waiter
             finally:
                 self._waiting = False
                 self._waiter = None

@@ -7,6 +7,7 @@ transport is one module. All of them pass the contract suite in ``tests/transpor
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 from lipwire.protocol.channels import Binding, Channel, Wire
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 Received: TypeAlias = tuple[Channel, Wire]
 """One message that arrived, with the channel it came on (always ``CONTROL`` where media is not separate)."""
+
+Deliver: TypeAlias = Callable[[Channel, Wire], None]
+"""Takes one message as it arrives, in the event loop, without waiting; never raises."""
 
 
 class TransportError(Exception):
@@ -91,6 +95,13 @@ class Transport(ABC):
             TransportEnded: the peer closed in an orderly way.
             TransportBroken: the transport failed.
             TransportClosed: this side closed it.
+        """
+
+    def deliver_to(self, deliver: Deliver) -> None:  # noqa: B027 - a transport may do without
+        """Hand over each message from now on as it arrives, perhaps before the peer's ``send`` returns.
+
+        That saves a task switch a message. ``receive`` goes on as before, and gives what is not handed over: what had
+        arrived until now, the end, and everything where a transport does not override this.
         """
 
     @abstractmethod

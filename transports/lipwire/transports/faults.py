@@ -213,7 +213,7 @@ class FaultyTransport(Transport):
                 break
             self._held.popleft()
         for item in self.into.pop_due(now):
-            self._inbox.put(item)
+            self._inbox.put(*item)
         if self.out.is_cut(now) or self.into.is_cut(now):
             cut_at = min(link.cut_at for link in (self.out, self.into) if link.cut_at is not None)
             self.disconnect(f"cut by the fault injector (at {cut_at:.3f} on the loop's clock)")

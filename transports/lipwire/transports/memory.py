@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from lipwire.protocol.channels import Wire
-    from lipwire.transports.base import Received
+    from lipwire.transports.base import Deliver, Received
 
 MEMORY_BINDING = Binding(name="memory", separate_media=False)
 """One ordered, reliable channel, as a WebSocket has."""
@@ -43,7 +43,6 @@ class MemoryTransport(Transport):
     def __init__(self, binding: Binding, peer: str, max_buffered: int) -> None:
         self.binding = binding
         self.peer = peer
-        self._limits = {Channel.CONTROL: binding.max_message, Channel.MEDIA: binding.max_media_message}
         self._max_buffered = max_buffered
         self._separate = binding.separate_media
         self._inbox = Inbox()
@@ -56,13 +55,14 @@ class MemoryTransport(Transport):
         if end is not None:
             raise end.error()
         size = len(message) if type(message) is bytes else size_of(message)
-        if size > self._limits[channel]:
-            raise MessageTooLarge(f"{size} bytes on {channel.value}; the most is {self._limits[channel]}")
+        most = self.binding.max_media_message if channel is Channel.MEDIA else self.binding.max_message
+        if size > most:
+            raise MessageTooLarge(f"{size} bytes on {channel.value}; the most is {most}")
         other = self._other
         if other._unread + size > self._max_buffered:
             raise TransportOverflow(f"{other._unread} bytes wait; the most is {self._max_buffered}")
-        other._unread += size
-        other._inbox.put((channel if self._separate else Channel.CONTROL, message))
+        if other._inbox.put(channel if self._separate else Channel.CONTROL, message):
+            other._unread += size
 
     def buffered(self) -> int:
         """Bytes that the other end has not taken yet."""
@@ -73,6 +73,10 @@ class MemoryTransport(Transport):
         batch = await self._inbox.take()
         self._unread = 0
         return batch
+
+    def deliver_to(self, deliver: Deliver) -> None:
+        """See :meth:`Transport.deliver_to`."""
+        self._inbox.deliver = deliver
 
     async def aclose(self) -> None:
         """Close. What was sent is already with the other end, so there is nothing to wait for."""

@@ -52,13 +52,13 @@ class ScriptedTransport(Transport):
         self.aborted = False
         self._max_buffered = max_buffered
         self._inbox = Inbox()
-        for item in fed:
-            self._inbox.put(item)
+        for channel, message in fed:
+            self._inbox.put(channel, message)
 
     def feed(self, *messages: Wire, channel: Channel = Channel.CONTROL) -> None:
         """Let messages arrive."""
         for message in messages:
-            self._inbox.put((channel, message))
+            self._inbox.put(channel, message)
 
     def end(self, reason: str = "the script ended") -> None:
         """Let the peer close in an orderly way, after what was fed."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from math import inf
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +17,7 @@ import anyio
 import anyio.lowlevel
 
 from lipwire.protocol.channels import Channel, Wire
-from lipwire.protocol.connection import Connection
+from lipwire.protocol.connection import Connection, Outgoing
 from lipwire.protocol.events import Event, SessionEnded, TransportDropped
 from lipwire.protocol.trace import TraceHook, event_record, message_record
 
@@ -61,6 +62,12 @@ class Shell(Generic[C]):
         self.log = log
         self._serving: anyio.CancelScope | None = None
         self._send_error: TransportError | None = None
+        self._serve_error: Exception | None = None
+        self._arrived: list[Received] = []
+        """What a transport delivered while something was being sent."""
+        self.sending = False
+        """A message is being handed to the transport: nothing else may be sent, or it would overtake."""
+        self._flush_again = False
         self._events: deque[Event] = deque()
         self._telling = False
         self._timer_until = inf
@@ -68,22 +75,13 @@ class Shell(Generic[C]):
 
     def flush(self) -> None:
         """Send what is to be sent, pass events on, re-arm the timer."""
-        now = self.clock()
+        if self.sending:  # a peer in this process took a message at once, and its user called back
+            self._flush_again = True
+            return
         connection = self.connection
-        outgoing = connection.take_outgoing(now)
-        if outgoing and self.transport is not None:
-            try:
-                for channel, data in outgoing:
-                    self._send(self.transport, channel, data)
-                    if self.trace is not None:
-                        self.trace_message("out", channel, data)
-            except TransportError as error:
-                if self._send_error is None:
-                    self.log.info("sending failed", error=error)
-                self._send_error = error
-                # One that has ended may still hold messages that came before, a close say; its reader finds the end.
-                if not isinstance(error, (TransportEnded, TransportBroken)):
-                    self.drop_transport()
+        outgoing = connection.take_outgoing(self.clock())
+        if outgoing:
+            self.send(outgoing)
         events = connection.take_events()
         if events:
             self._events += events
@@ -93,14 +91,33 @@ class Shell(Generic[C]):
         if self._on_flush is not None:
             self._on_flush()
 
-    def receive(self, batch: list[tuple[Channel, Wire]]) -> None:
+    def send(self, outgoing: Iterable[Outgoing]) -> None:
+        """Hand what the state machine gave to the transport, if there is one."""
+        transport = self.transport
+        if transport is None:
+            return
+        self.sending = True
+        try:
+            for channel, data in outgoing:
+                if self.trace is not None:
+                    self.trace_message("out", channel, data)
+                transport.send(channel, data)
+        except Exception as error:
+            self._note_send_error(transport, error)
+        finally:
+            self.sending = False
+        if self._arrived or self._flush_again:
+            self._flush_again = False
+            batch, self._arrived = self._arrived, []
+            self.receive(batch)
+
+    def receive(self, batch: list[Received]) -> None:
         """Give the state machine what came, and flush."""
         now = self.clock()
         connection = self.connection
-        if self.trace is not None:
-            for channel, data in batch:
-                self.trace_message("in", channel, data)
         for channel, data in batch:
+            if self.trace is not None:
+                self.trace_message("in", channel, data)
             connection.receive(channel, data, now)
         self.flush()
 
@@ -118,8 +135,11 @@ class Shell(Generic[C]):
         transport is closed all the same.
         """
         ended: TransportError | None = None
+
+        self._serve_error = None
         try:
             with anyio.CancelScope() as self._serving:
+                transport.deliver_to(partial(self._deliver, transport))
                 try:
                     while self.transport is transport:
                         batch = await self._receive(transport)
@@ -127,6 +147,8 @@ class Shell(Generic[C]):
                             self.receive(batch)
                 except TransportError as error:
                     ended = error
+            if self._serve_error is not None:
+                raise self._serve_error
         finally:
             if self.transport is transport:
                 self.transport = None
@@ -167,13 +189,36 @@ class Shell(Generic[C]):
 
     # -- within --------------------------------------------------------------------------------------------
 
-    def _send(self, transport: Transport, channel: Channel, data: Wire) -> None:
+    def _deliver(self, transport: Transport, channel: Channel, data: Wire) -> None:
+        """Take one message from the transport that is being served, as it arrives."""
+        if self.transport is not transport:
+            return  # it was given up meanwhile (LW-RESUME-11)
+        if self.sending:
+            self._arrived.append((channel, data))
+            return
         try:
-            transport.send(channel, data)
-        except TransportError:
-            raise
-        except Exception as error:
-            raise self._failed(transport, "sending") from error
+            if self.trace is not None:
+                self.trace_message("in", channel, data)
+            connection = self.connection
+            connection.receive(channel, data, self.clock())
+            if connection.stirred:
+                self.flush()
+            elif self._on_flush is not None:
+                self._on_flush()
+        except Exception as error:  # not the transport's business: whoever serves it gets it
+            self._serve_error = error
+            if self._serving is not None:
+                self._serving.cancel()
+
+    def _note_send_error(self, transport: Transport, error: Exception) -> None:
+        if not isinstance(error, TransportError):
+            error = self._failed(transport, "sending")
+        if self._send_error is None:
+            self.log.info("sending failed", error=error)
+        self._send_error = error
+        # One that has ended may still hold messages that came before, a close say; its reader finds the end.
+        if not isinstance(error, (TransportEnded, TransportBroken)):
+            self.drop_transport()
 
     async def _receive(self, transport: Transport) -> list[Received]:
         try:

@@ -1,0 +1,12 @@
+"""The simulator: whole sessions in simulated time, over bad networks, with all that is promised checked at every step.
+
+Nothing here sleeps, nothing runs by itself, and no clock is read: a seed gives the same run each time.
+
+- :mod:`.world` joins the two state machines through faulty links, as the shells do, and lets time pass;
+- :mod:`.player` is the consumer: it plays in real time and reports;
+- :mod:`.plan` draws from a seed what happens: network, users, faults;
+- :mod:`.history` keeps what really happened, and :mod:`.invariants` holds what the two sides do against it;
+- :mod:`.runs` runs seeds; :mod:`.soak` one long conversation; :mod:`.planted` tries the simulator itself.
+
+``python -m simulator --help`` has the options.
+"""

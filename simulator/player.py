@@ -136,8 +136,10 @@ class Player:
                 core.stream_ended(due[1], now, position=due[2], interrupted=True)
         if self._paused_at is None:
             active |= self._play(core, now)
-        if self.read_every and not core.closed:
-            if now < self._read_at:
+        if self.read_every:
+            if core.closed:
+                self.read_every = 0.0
+            elif now < self._read_at:
                 return active
             self._read_at = now + self.read_every
         while not self.stuck and (self._queued < self.ahead * self._rate or core.closed):

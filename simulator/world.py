@@ -218,6 +218,7 @@ class World:
                 return bool(true())
             if due > self.now:
                 self.now = due
+                self._time_passed()
             if self.now > at:
                 turns, at = 0, self.now
             turns += 1
@@ -327,6 +328,7 @@ class World:
             transport.receiver_holds = False
         else:
             transport.greeted = True
+            self._greeted(hello)
 
     def _greet(self, hello: m.Hello, transport: Connected) -> None:
         """What an acceptor does with a hello."""
@@ -418,6 +420,9 @@ class World:
 
     # -- hooks ---------------------------------------------------------------------------------------------
 
+    def _greeted(self, hello: m.Hello) -> None:
+        """The receiver has accepted a hello."""
+
     def _sent(self, way: str, channel: Channel, data: Wire) -> None:
         """A core has handed out a message, on the way out (``>``) or back (``<``)."""
 
@@ -435,6 +440,9 @@ class World:
 
     def _receiver_event(self, event: Event) -> None:
         """The receiver's consumer is told something."""
+
+    def _time_passed(self) -> None:
+        """The clock has gone on; what was to happen before has happened."""
 
     def _stepped(self) -> None:
         """Something has happened, and all that follows from it at once."""

@@ -284,6 +284,7 @@ class SegmentReceiver(Reporting):
         self._counters.interrupts += 1
         told = [segment for segment in cut if segment.announced]
         unheard = [segment for segment in cut if not segment.with_consumer]
+        owed = [segment for segment in told if segment.with_consumer]
         for segment in cut:
             segment.change(SegmentInput.CUT)
             segment.marks.clear()  # LW-MARK-2
@@ -297,9 +298,8 @@ class SegmentReceiver(Reporting):
             if heard and self.limits.cooldown:  # LW-COOLDOWN-1
                 self._resetting |= heard
                 self._cooldown_until = now + self.limits.cooldown
-            for segment in told:
-                if segment.with_consumer:
-                    self._owed[segment.id] = now + self.limits.grace
+            for segment in owed:
+                self._owed[segment.id] = now + self.limits.grace
         self._update()
         self._watch_hunger(now)
         return unheard

@@ -1,0 +1,397 @@
+"""A world whose every move is held against what really happened: the agent, the wire, the consumer, the faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+from zlib import crc32
+
+import msgpack
+
+from lipwire.protocol import items
+from lipwire.protocol.channels import Binding, Channel, Wire
+from lipwire.protocol.errors import Close, CloseCode, LocalProtocolError
+from lipwire.protocol.events import (
+    Cause,
+    ConsumerReset,
+    CustomReceived,
+    Event,
+    InterruptConfirmed,
+    MarkReached,
+    PauseChanged,
+    SessionEnded,
+    SessionOpened,
+    StreamEnded,
+    StreamStarted,
+    TransportDropped,
+)
+from lipwire.protocol.formats import PcmFormat
+from lipwire.protocol.messages import Hello
+from lipwire.protocol.receiver import ReceiverConnection
+from lipwire.protocol.states import HANDSHAKE, SessionState
+from lipwire.protocol.trace import event_record, message_record
+
+from . import invariants as _  # noqa: F401 - registers them
+from .history import History, Peer, Raw, Terms
+from .samples import pcm
+from .world import Connected, World
+
+Tracer = Callable[[dict[str, Any]], None]
+
+
+class Consumer:
+    """What the player reads from and reports to, as AudioIn does it: each call is followed by a flush."""
+
+    def __init__(self, core: ReceiverConnection, history: History, flush: Callable[[], None]) -> None:
+        self._core = core
+        self._history = history
+        self._flush = flush
+
+    @property
+    def closed(self) -> Close | None:
+        """How the session ended."""
+        return self._core.closed
+
+    @property
+    def format(self) -> PcmFormat:
+        """The format of the session."""
+        return self._core.format
+
+    def read(self, now: float) -> items.Item | None:
+        """Hand out what is next."""
+        item = self._core.read(now)
+        if item is None:
+            self._history.asked_in_vain()
+        else:
+            self._history.handed_out(item)
+        self._flush()
+        return item
+
+    def stream_started(self, segment: int, now: float) -> bool:
+        """The first sample is heard."""
+        told = self._core.stream_started(segment, now)
+        self._flush()
+        return told
+
+    def played(self, segment: int, position: int, now: float) -> bool:
+        """Heard up to there."""
+        if self._core.closed is None:
+            self._history.reported_played(segment, position)
+        told = self._core.played(segment, position, now)
+        self._flush()
+        return told
+
+    def stream_ended(
+        self, segment: int, now: float, *, position: int | None, interrupted: bool = False, failed: bool = False
+    ) -> bool:
+        """Playback has ended."""
+        if self._core.closed is None:
+            self._history.reported_end(segment, position, failed=failed)
+        told = self._core.stream_ended(segment, now, position=position, interrupted=interrupted, failed=failed)
+        self._flush()
+        return told
+
+
+class Simulation(World):
+    """A world, its history, and what its agent does. ``tracer``: called with a record of each message and event."""
+
+    def __init__(self, terms: Terms, *, tracer: Tracer | None = None, **options: Any) -> None:
+        self.history = History(terms, 1_000.0)
+        self.tracer = tracer
+        self.digest = 0
+        """Of every message, in order, with its time."""
+        self.messages = 0
+        self.writing: int | None = None
+        self.positions: dict[int, int] = {}
+        self.serial = 0
+        self._raws: dict[Wire, Raw] = {}
+        super().__init__(connect=False, **options)
+        self.player.keeps = False
+        self.history.sender_round_trip = lambda: self.sender.round_trip
+        self.history.sender.may_close.add(CloseCode.HANDSHAKE_TIMEOUT)
+        self.history.receiver.may_close.add(CloseCode.HANDSHAKE_TIMEOUT)
+
+    # -- the agent -----------------------------------------------------------------------------------------
+
+    def open(self) -> int | None:
+        """Open a segment; the one before is ended."""
+        self.end()
+        if self.sender.closed:
+            return None
+        self.serial += 1
+        metadata = {"text": f"utterance {self.serial}"} if self.serial % 3 else None
+        number = self.sender.open_segment(metadata, self.now)
+        self.history.opened(number, metadata)
+        self.writing, self.positions[number] = number, 0
+        return number
+
+    def write(self, number: int, samples: int) -> bool:
+        """Write samples, as far as the local buffer has room; False: it was cut."""
+        if self.writing != number:
+            return False
+        at = self.positions[number]
+        taken = self.sender.write(number, pcm(number, at, samples), self.now)
+        if taken:
+            self.positions[number] += samples
+            self.history.wrote(number, samples)
+        else:
+            self.writing = None
+        return taken
+
+    def end(self) -> None:
+        """End the open segment."""
+        number, self.writing = self.writing, None
+        if number is not None and not self.sender.closed:
+            self.history.finished(number)
+            self.sender.end_segment(number, self.now)
+
+    def speak(self, seconds: float, *, piece: float, pace: float) -> None:
+        """Say so many seconds; ``pace``: seconds of audio a second, 0: all at once."""
+        number = self.open()
+        if number is None:
+            return
+        left = round(seconds * self.sender.format.rate)
+        size = max(1, round(piece * self.sender.format.rate))
+
+        def more() -> None:
+            nonlocal left
+            while True:
+                room = self.history.terms.buffer - self.sender.buffered
+                count = min(size, left, max(room, 0))
+                if count and not self.write(number, count):
+                    return
+                left -= count
+                if not left:
+                    if self.writing == number:
+                        self.end()
+                    return
+                if pace or not count:
+                    self.after(max(count / self.sender.format.rate / pace if pace else 0.0, 0.01), more)
+                    return
+
+        more()
+
+    def interrupt(self, back: int | None = None, *, cancelled: bool = False) -> None:
+        """Interrupt everything, or the segment opened so many before the newest."""
+        number = None if back is None else self.sender.next_segment - 1 - back
+        if self.sender.closed or (number is not None and number < 1):
+            return
+        cause = Cause.CANCELLED if cancelled and number is not None else Cause.INTERRUPTED
+        paused = self.sender.paused
+        last = self.sender.interrupt(self.now, number, cause)
+        self.history.interrupted(number, last, cause)
+        if last is not None and paused and number is None:
+            self.history.paused = False
+        if self.writing is not None and not self.history.segments[self.writing].live:
+            self.writing = None
+
+    def pause(self, paused: bool) -> None:
+        """Pause, or go on."""
+        with suppress(LocalProtocolError):
+            (self.sender.pause if paused else self.sender.unpause)(self.now)
+            self.history.paused = paused
+
+    def mark(self, back: int, ahead: float) -> None:
+        """Set a mark some seconds beyond what was written of a segment."""
+        number = self.sender.next_segment - 1 - back
+        if number < 1 or self.sender.closed:
+            return
+        self.serial += 1
+        position, name = self._place(number, ahead), f"m{self.serial}"
+        with suppress(LocalProtocolError):
+            if self.sender.mark(number, position, name, self.now):
+                self.history.gave_mark(number, position, name)
+
+    def data(self, back: int, ahead: float) -> None:
+        """Give data that belongs some seconds beyond what was written of a segment."""
+        number = self.sender.next_segment - 1 - back
+        if number < 1 or self.sender.closed:
+            return
+        self.serial += 1
+        position = self._place(number, ahead)
+        with suppress(LocalProtocolError):
+            if self.sender.data(number, position, {"n": self.serial}, self.now):
+                self.history.gave_data(number, position, self.serial)
+
+    def _place(self, number: int, ahead: float) -> int:
+        return max(0, self.positions[number] + round(ahead * self.sender.format.rate))
+
+    def custom(self, *, back: bool) -> None:
+        """Send a custom message, from either side."""
+        core = self.receiver if back else self.sender
+        if core is None:
+            return
+        self.serial += 1
+        with suppress(LocalProtocolError):
+            core.send_custom({"n": self.serial}, self.now)
+            self.history.gave_custom("<" if back else ">", self.serial)
+
+    def reset_done(self) -> None:
+        """The consumer says that it has reset."""
+        if self.receiver is not None and self.receiver.closed is None:
+            self.receiver.reset_done(self.now)
+            self.history.reset_done()
+
+    def close(self, *, back: bool) -> None:
+        """One side closes the session."""
+        core = self.receiver if back else self.sender
+        if core is not None:
+            for peer in (self.history.sender, self.history.receiver):
+                peer.may_close.add(CloseCode.NORMAL)
+            core.close(self.now)
+
+    # -- the network ---------------------------------------------------------------------------------------
+
+    def connect(self, binding: Binding | None = None) -> None:
+        """Give the two a new transport."""
+        self.history.transport_lost(self.history.sender)
+        bound = binding or self.binding
+        self.history.terms = replace(
+            self.history.terms,
+            loses_media=not (bound.media_reliable and bound.control_reliable),
+            loses_control=not bound.control_reliable,
+            two_channels=bound.separate_media,
+        )
+        super().connect(binding)
+
+    def kill_sender(self, *, silently: bool) -> None:
+        """The sender is gone for good."""
+        self.history.sender.lives = self.history.sender.open = False
+        super().kill_sender(silently=silently)
+
+    def kill_receiver(self, *, silently: bool) -> None:
+        """The receiver is gone for good."""
+        self.history.receiver.lives = self.history.receiver.open = False
+        super().kill_receiver(silently=silently)
+
+    def _sender_lost(self, transport: Connected) -> None:
+        if transport is self.transport:
+            self.history.transport_lost(self.history.sender)
+        super()._sender_lost(transport)
+
+    def _receiver_lost(self, transport: Connected) -> None:
+        if transport is self._of_receiver:
+            self.history.transport_lost(self.history.receiver)
+        super()._receiver_lost(transport)
+
+    # -- what goes by --------------------------------------------------------------------------------------
+
+    def _raw(self, data: Wire) -> Raw:
+        raw = self._raws.get(data)
+        if raw is None:
+            if len(self._raws) > 2_000:
+                self._raws.clear()
+            raw = self._raws[data] = msgpack.unpackb(data)
+        return raw
+
+    def _sent(self, way: str, channel: Channel, data: Wire) -> None:
+        assert isinstance(data, bytes)
+        self.digest = crc32(data, crc32(b"%s%.6f" % (way.encode(), self.now), self.digest))
+        self.messages += 1
+        self._trace_message("sender" if way == ">" else "receiver", "out", channel, data)
+        raw = self._raw(data)
+        if way == ">":
+            self.history.sent_out(raw, channel.value)
+        else:
+            self.history.sent_back(raw)
+
+    def _greeted(self, hello: Hello) -> None:
+        if hello.resume is not None:
+            self.history.greeted(hello.resume[1])
+
+    def _before_receiver(self, channel: Channel, data: Wire) -> None:
+        self._trace_message("receiver", "in", channel, data)
+        if self.core.state is SessionState.OPEN:
+            self.history.comes_through(self._raw(data))
+
+    def _before_sender(self, channel: Channel, data: Wire) -> None:
+        self._trace_message("sender", "in", channel, data)
+        state = self.sender.state
+        if state is SessionState.OPEN or state in HANDSHAKE:
+            self.history.comes_back(self._raw(data), opening=state in HANDSHAKE)
+
+    def _sender_event(self, event: Event) -> None:
+        self._trace_event("sender", event)
+        history = self.history
+        match event:
+            case StreamEnded():
+                history.told_result(event)
+                if self.writing == event.segment:
+                    self.writing = None
+            case InterruptConfirmed():
+                history.told_confirmed(event.first, event.last)
+            case StreamStarted():
+                history.told_stream_started(event.segment)
+            case MarkReached():
+                history.told_mark(event.segment, event.name)
+            case CustomReceived():
+                history.told_custom("<", event.content["n"])
+            case _:
+                self._session_event(history.sender, event)
+
+    def _receiver_event(self, event: Event) -> None:
+        self._trace_event("receiver", event)
+        history = self.history
+        match event:
+            case ConsumerReset():
+                history.told_reset(event.interrupted)
+            case PauseChanged():
+                history.told_pause(event.paused)
+            case CustomReceived():
+                history.told_custom(">", event.content["n"])
+            case _:
+                self._session_event(history.receiver, event)
+
+    def _session_event(self, peer: Peer, event: Event) -> None:
+        history = self.history
+        match event:
+            case SessionOpened():
+                if peer is history.receiver and self.consumer is self.receiver:
+                    self._new_receiver()
+                    peer = history.receiver
+                history.session_opened(peer)
+            case TransportDropped():
+                history.transport_lost(peer)
+            case SessionEnded():
+                history.session_ended(peer, event.close)
+                if peer is history.receiver:
+                    history.sender.may_close.add(CloseCode.UNKNOWN_SESSION)
+            case _:
+                pass
+
+    def _new_receiver(self) -> None:
+        """An acceptor has made a receiver; one that was there before, and never heard, is forgotten."""
+        history = self.history
+        self.consumer = Consumer(self.core, history, self._flush_receiver)
+        if history.receiver.closed is not None:
+            history.forget_receiver()
+
+    def _flush_receiver(self) -> None:
+        if self.receiver is not None and self.receiver.counters.concealed_samples > self.history.concealed:
+            self.history.concealed_samples(self.receiver.counters.concealed_samples - self.history.concealed)
+        super()._flush_receiver()
+
+    def _time_passed(self) -> None:
+        receiver, transport = self.receiver, self.transport
+        self.history.link_up = (
+            transport is not None
+            and transport is self._of_receiver
+            and transport.out.cut_at is None
+            and transport.back.cut_at is None
+        )
+        if receiver is not None:
+            self.history.most_round_trip = max(self.history.most_round_trip, receiver.liveness.round_trip)
+        self.history.time(self.now)
+
+    # -- trace ---------------------------------------------------------------------------------------------
+
+    def _trace_message(self, peer: str, kind: str, channel: Channel, data: Wire) -> None:
+        if self.tracer is not None:
+            self.tracer(message_record(peer, kind, channel, data, self.now) | {"session": "simulated"})
+
+    def _trace_event(self, peer: str, event: Event) -> None:
+        self.digest = crc32(type(event).__name__.encode(), self.digest)
+        if self.tracer is not None:
+            self.tracer(event_record(peer, event, self.now) | {"session": "simulated"})

@@ -132,6 +132,8 @@ class Segment:
         self.end_handed = False
         self.silence = Ranges()
         """What was concealed."""
+        self.before_silence = (-inf, 0)
+        """When it was last concealed, and what was received until then: it may have been said at the same moment."""
         self.heard: int | None = None
         """As the consumer reported last."""
         self.report: tuple[int | None, bool] | None = None
@@ -262,6 +264,8 @@ class History:
         """Until when a pause or a cooldown kept items from the consumer."""
         self.asked_at: float | None = None
         """Since when the consumer has asked in vain."""
+        self.reading = True
+        """Whether the consumer reads what there is."""
         self.flow_since: float | None = None
         self.concealed = 0
         """Samples, of all segments."""
@@ -532,6 +536,7 @@ class History:
         elif kind == WELCOME and raw[3] != self.generation:
             self.generation = raw[3]
             self.hold("welcome_sent", raw)
+            self.out.owed_at = inf
             for segment in self.segments.values():
                 segment.changed_at = None
                 segment.missing_since = self.now
@@ -641,6 +646,7 @@ class History:
         segment = self.head()
         assert segment is not None
         first, end = segment.came.gap(segment.known)
+        segment.before_silence = (self.now, first)
         segment.silence.add(first, end)
         segment.came.add(first, end)
         self.concealed += count
@@ -667,7 +673,7 @@ class History:
             self.segments[item.segment].data_handed.add(item.content["n"])
         elif kind in (items.Paused, items.Unpaused):
             self.paused_told = kind is items.Paused
-        if kind is not items.Interrupted:
+        if kind in (items.Audio, items.SegmentStart, items.SegmentEnd):
             self.asked_at = None
         self.flow_since = None
 

@@ -165,7 +165,7 @@ def _positions(h: History, segment: Segment, received: int, consumed: int, playe
         return f"segment {segment.number} is said to be played to {played}, the consumer said {segment.heard}"
     if segment.cut_at is not None or segment.may_lack:
         return None
-    if received != segment.received:
+    if received != segment.received and (h.now, received) != segment.before_silence:
         return f"segment {segment.number} is said to be received to {received}, in truth {segment.received}"
     return None
 
@@ -674,7 +674,7 @@ def what_is_missing_is_asked_for(h: History) -> str | None:
 def audio_comes_through(h: History) -> str | None:
     """A consumer that waits gets what was written: no credit, start, repair or report is forgotten for good."""
     both = h.sender.open and h.receiver.open and h.link_up
-    waiting = h.asked_at is not None and both and not h.paused and not h.paused_there
+    waiting = h.reading and h.asked_at is not None and both and not h.paused and not h.paused_there
     if waiting and h.now >= h.cooldown_until:
         head = next((s for s in h.in_turn() if s.live and not s.end_handed and not s.over and s.cut_at is None), None)
         live = sum(s.started and s.told_end is None for s in h.in_turn())
@@ -736,7 +736,7 @@ def what_was_given_has_arrived(h: History) -> str | None:
         return f"interrupts that were never confirmed: {h.pending}"
     for segment in h.segments.values():
         result = segment.result
-        if result is None or result.cause is not Cause.PLAYED:
+        if result is None or result.cause is not Cause.PLAYED or segment.cut_cause is not None:
             continue
         if segment.marks_in_time - segment.marks_told:
             return f"marks {segment.marks_in_time - segment.marks_told} of segment {segment.number} were not told"

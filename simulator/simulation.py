@@ -375,6 +375,7 @@ class Simulation(World):
 
     def _time_passed(self) -> None:
         receiver, transport = self.receiver, self.transport
+        self.history.reading = not self.player.stuck
         self.history.link_up = (
             transport is not None
             and transport is self._of_receiver

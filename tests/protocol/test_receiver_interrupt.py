@@ -287,3 +287,16 @@ def test_interrupt_is_refused_from_a_receiver_and_cut_from_a_sender(driver):
     d = driver()
     d.raw(encode(m.Cut(1, 1, [])))
     assert d.code is CloseCode.OUT_OF_STATE
+
+
+def test_a_cut_empty_segment_whose_end_was_handed_out_is_over_after_the_grace(driver):
+    d = driver(grace=1)
+    d.start(1, end=True)
+    assert kinds(d.read()) == [SegmentStart, SegmentEnd]
+    d.send(m.Interrupt(1, 1))
+    assert d.sent() == [m.Cut(1, 1, [[1, 0]])]
+    d.wait(0.99)
+    assert d.took(m.StreamEnded) == []
+    d.wait(0.02)
+    assert d.took(m.StreamEnded) == [m.StreamEnded(1, None, True, 1)]  # LW-INTERRUPT-7
+    assert d.core.counters.live_segments == 0

@@ -575,6 +575,14 @@ def test_without_a_report_a_segment_ends_after_its_rest_the_grace_and_the_cooldo
     assert peer.took(m.Interrupt) == [m.Interrupt(1, 1)]
 
 
+def test_the_timer_of_a_segment_written_before_the_session_has_the_cooldown_of_welcome() -> None:
+    peer = PlayedReceiver(open=False, grace=2, limits={"cooldown": 1_000})
+    peer.say(0)
+    peer.attach()
+    peer.welcome()
+    no_report_after(peer, 3.0)
+
+
 def test_the_timer_starts_anew_when_a_position_moves() -> None:
     peer = PlayedReceiver(grace=2, limits={"cooldown": 0})
     peer.say(4_800)

@@ -304,6 +304,7 @@ class SenderConnection(SenderReports):
         if not resuming:
             # A message that has to be ignored, so that it keeps being ignored (LW-GREASE-1).
             self._outgoing.append((Channel.CONTROL, bytes([0x92, 64 + self.session[0] % 64, 0x80])))
+            self._reported = ()  # the report timer was set without knowing the cooldown
         self._arm_report(now)
         self._events.append(
             SessionOpened(

@@ -696,9 +696,10 @@ class History:
 
     def reset_done(self) -> None:
         """The consumer says that it has reset."""
-        self.cooldown_until = -inf
-        self.resetting.clear()
-        self._let_go()
+        if self.resetting:
+            self.cooldown_until = -inf
+            self.resetting.clear()
+            self._let_go()
 
     # -- what each side is told ----------------------------------------------------------------------------
 

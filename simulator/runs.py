@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
+
 import time
 import traceback
 from dataclasses import dataclass, field
-from typing import Any
+
 
 from lipwire.protocol.states import SessionState
 
@@ -168,9 +168,3 @@ def _counts(simulation: Simulation) -> dict[str, int]:
     return counts
 
 
-def collect() -> None:
-    """Forget what earlier runs have left in circles."""
-    gc.collect()
-
-
-Report = dict[str, Any]

@@ -30,6 +30,7 @@ from lipwire.protocol.events import (
 from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.messages import Hello
 from lipwire.protocol.receiver import ReceiverConnection
+from lipwire.protocol.registry import Feature
 from lipwire.protocol.states import HANDSHAKE, SessionState
 from lipwire.protocol.trace import event_record, message_record
 
@@ -201,7 +202,7 @@ class Simulation(World):
         self.serial += 1
         position, name = self._place(number, ahead), f"m{self.serial}"
         with suppress(LocalProtocolError):
-            if self.sender.mark(number, position, name, self.now):
+            if self.sender.mark(number, position, name, self.now) and Feature.MARKS in self.sender.settings.features:
                 self.history.gave_mark(number, position, name)
 
     def data(self, back: int, ahead: float) -> None:
@@ -212,7 +213,8 @@ class Simulation(World):
         self.serial += 1
         position = self._place(number, ahead)
         with suppress(LocalProtocolError):
-            if self.sender.data(number, position, {"n": self.serial}, self.now):
+            given = self.sender.data(number, position, {"n": self.serial}, self.now)
+            if given and Feature.DATA in self.sender.settings.features:
                 self.history.gave_data(number, position, self.serial)
 
     def _place(self, number: int, ahead: float) -> int:

@@ -27,14 +27,6 @@ BATCH = 25
 def main(arguments: list[str] | None = None) -> int:
     """Run what the command line asks for; 1 when a promise was broken."""
     options = _parser().parse_args(arguments)
-    if options.planted:
-        from .planted import main as planted
-
-        return planted(options)
-    if options.hours is not None:
-        from .soak import main as soak
-
-        return soak(options.hours, options.seed or 1, as_json=options.json)
     if options.seed is not None:
         return _one(options)
     return _many(options)
@@ -48,9 +40,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--trace", metavar="FILE", help="with --seed: a trace, for `lipwire trace view`")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="J", help="processes (one a core)")
     parser.add_argument("--until-failure", action="store_true", help="go on until a promise is broken")
-    parser.add_argument("--hours", type=float, metavar="H", help="one conversation of so many simulated hours")
-    parser.add_argument("--planted", action="store_true", help="try the simulator itself: plant bugs, one by one")
-    parser.add_argument("--only", metavar="NAME", help="with --planted: this bug alone")
     parser.add_argument("--json", action="store_true", help="a report for machines")
     return parser
 

@@ -13,9 +13,11 @@ from lipwire.protocol.errors import Close, CloseCode
 from lipwire.protocol.events import Cause, StreamEnded
 from lipwire.protocol.messages import EndCause
 
-from .history import INVARIANTS, History, Numbers, Peer, Raw, Segment, invariant
+from .history import History
+from .promises import INVARIANTS, invariant
 from .ranges import Ranges
 from .samples import pcm as spoken
+from .truth import Numbers, Peer, Raw, Segment
 
 LATE: Final = 0.06
 """Seconds by which a look at the clock may come late."""
@@ -25,7 +27,7 @@ LATE: Final = 0.06
 
 @invariant("audio_sent")
 def only_what_was_written_is_sent(h: History, number: int, position: int, _: int, pcm: bytes) -> str | None:
-    """LW-AUDIO-1, LW-INTERRUPT-1: the samples of each position, once begun, without a hole, and none of a cut segment."""
+    """LW-AUDIO-1, LW-INTERRUPT-1: the samples of each position, without a hole, and none of a cut segment."""
     segment = h.segments[number]
     end = position + len(pcm) // h.terms.frame
     if not segment.live:

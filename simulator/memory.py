@@ -45,9 +45,7 @@ def _within(one: Any) -> list[Any]:
     if hasattr(one, "__dict__"):
         inner.append(vars(one))
     for kind in type(one).__mro__:
-        for name in getattr(kind, "__slots__", ()):
-            if hasattr(one, name):
-                inner.append(getattr(one, name))
+        inner += [getattr(one, name) for name in getattr(kind, "__slots__", ()) if hasattr(one, name)]
     if hasattr(one, "__iter__") and not hasattr(one, "__next__"):
         inner += list(one)
     return inner

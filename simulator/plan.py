@@ -11,10 +11,10 @@ from lipwire.protocol.channels import Binding, Channel
 from lipwire.protocol.registry import Feature
 from lipwire.transports.link import Faults
 
-from .history import Terms
 from .player import Player
 from .samples import MONO
 from .simulation import Simulation, Tracer
+from .truth import Terms
 from .world import BOTH, MEMORY, ROOM, WEBRTC
 
 WEBSOCKET = replace(MEMORY, name="websocket")
@@ -50,9 +50,7 @@ class Plan:
             lines.append(f"{way}: " + ", ".join(f"{k} {v:g}" for k, v in given.items()))
         lines.append(f"limits {self.limits}, consumer {self.player}, reconnects after {self.reconnect:g} s")
         lines.append("features: " + (", ".join(sorted(f.value for f in self.features)) or "none"))
-        lines += [
-            f"{at:7.3f} {what} {', '.join(f'{k} {v}' for k, v in more.items())}" for at, what, more in self.steps
-        ]
+        lines += [f"{at:7.3f} {what} {', '.join(f'{k} {v}' for k, v in more.items())}" for at, what, more in self.steps]
         return lines
 
     def simulation(self, tracer: Tracer | None = None) -> Simulation:
@@ -203,8 +201,8 @@ def _draw_steps(plan: Plan, random: Random) -> None:
         steps.append((at, "speak", {"seconds": seconds, "pace": pace, "piece": random.choice([0.04, 0.06, 0.1, 0.25])}))
         for _ in range(random.choice([0, 0, 1, 3])):
             what = random.choice(["mark", "data"])
-            steps.append((at + random.random() * seconds, what,
-                          {"back": random.choice([0, 0, 1]), "ahead": random.choice([-0.3, 0.0, 0.2, 1.0])}))  # fmt: skip
+            where = {"back": random.choice([0, 0, 1]), "ahead": random.choice([-0.3, 0.0, 0.2, 1.0])}
+            steps.append((at + random.random() * seconds, what, where))
         at += random.choice([0.0, 0.3, 0.8]) * seconds + random.choice([0.0, 0.05, 0.3])
         if random.random() < 0.5:
             steps.append((at, "interrupt", _whom(random)))

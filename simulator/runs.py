@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-
 import time
 import traceback
 from dataclasses import dataclass, field
 
-
 from lipwire.protocol.states import SessionState
 
-from .history import Violation
 from .memory import check_memory
 from .plan import Plan, draw
+from .promises import Violation
 from .simulation import Simulation, Tracer
 
 AT_MOST = 900.0
@@ -166,5 +164,3 @@ def _counts(simulation: Simulation) -> dict[str, int]:
             name = segment.result.cause.value
             counts[name] = counts.get(name, 0) + 1
     return counts
-
-

@@ -35,8 +35,9 @@ from lipwire.protocol.states import HANDSHAKE, SessionState
 from lipwire.protocol.trace import event_record, message_record
 
 from . import invariants as _  # noqa: F401 - registers them
-from .history import History, Peer, Raw, Terms
+from .history import History
 from .samples import pcm
+from .truth import Peer, Raw, Terms
 from .world import Connected, World
 
 Tracer = Callable[[dict[str, Any]], None]

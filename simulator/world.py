@@ -21,7 +21,8 @@ from lipwire.protocol.events import ConsumerReset, Event, PauseChanged, SessionE
 from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.limits import Limits
 from lipwire.protocol.receiver import ReceiverConnection, ReceiverSettings, read_hello
-from lipwire.protocol.sender import SenderConnection, SenderSettings
+from lipwire.protocol.sender import SenderConnection
+from lipwire.protocol.sender_handshake import SenderSettings
 from lipwire.protocol.states import ATTACHED, SessionState
 from lipwire.transports.link import Faults, FaultyLink
 

@@ -1,14 +1,10 @@
-"""The simulator's world as tests drive it by hand: what a test does, what it asks, and what has to hold at each step."""
+"""The simulator's world as tests drive it by hand: what they do, what they ask, and what has to hold at each step."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from math import ceil
 from typing import Any
-
-from simulator.player import Player
-from simulator.samples import MONO, pcm
-from simulator.world import BOTH, MEMORY, ROOM, WEBRTC, Connected, World
 
 from lipwire.protocol import items
 from lipwire.protocol import messages as m
@@ -18,6 +14,9 @@ from lipwire.protocol.errors import CloseCode, RemoteProtocolError
 from lipwire.protocol.events import ConsumerReset, Event, InterruptConfirmed, SessionOpened, StreamEnded
 from lipwire.protocol.registry import Feature
 from lipwire.protocol.states import SegmentState, SessionState
+from simulator.player import Player
+from simulator.samples import MONO, pcm
+from simulator.world import BOTH, MEMORY, ROOM, WEBRTC, Connected, World
 
 __all__ = [
     "ALL_FEATURES", "BOTH", "MEMORY", "MONO", "ROOM", "WEBRTC", "Connected", "Player", "Wired", "frames", "pcm",
@@ -135,7 +134,7 @@ class Wired(World):
             most = binding.max_media_message if channel is Channel.MEDIA else binding.max_message
             assert len(data) <= min(most, self.sender._peer_message_limit), f"{len(data)} bytes on {channel.value}"
 
-    def _before_receiver(self, channel: Channel, data: Any) -> None:
+    def _before_receiver(self, channel: Channel, data: Any) -> None:  # noqa: ARG002
         message = decode(data, 1 << 20)
         if isinstance(message, m.AudioMessage):
             self.cut |= set(range(1, message.cut_through + 1))

@@ -20,7 +20,6 @@ from lipwire.protocol.limits import Limits
 from lipwire.protocol.receiver import ReceiverConnection, ReceiverSettings, read_hello
 from lipwire.protocol.sender import SenderConnection
 from lipwire.protocol.sender_handshake import SenderSettings
-from lipwire.transports._data_channels import WEBRTC_BINDING
 from lipwire.transports.link import Faults, FaultyLink
 
 from .rows import Row, against_limit

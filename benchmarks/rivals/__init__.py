@@ -1,4 +1,7 @@
-"""Other SDKs' own classes, measured beside Lipwire's in one process of an environment that has all of them."""
+"""Other SDKs' own classes, measured beside Lipwire's in one process of an environment that has all of them.
+
+Each is driven as Lipwire is in ``cpu``, over the cheapest fake of its room that its classes take.
+"""
 
 from __future__ import annotations
 

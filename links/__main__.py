@@ -28,7 +28,8 @@ def interrupts(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def speech(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Speech in real time."""
-    return [figures.speech(t, loss, options.seconds, options.seed) for t in options.transports for loss in options.losses]
+    pairs = [(transport, loss) for transport in options.transports for loss in options.losses]
+    return [figures.speech(transport, loss, options.seconds, options.seed) for transport, loss in pairs]
 
 
 def away(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -69,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m links", description=__doc__)
     parser.add_argument("figure", nargs="*", choices=[*FIGURES, []], help="which; all unless given")
     parser.add_argument("--transport", dest="transports", action="append", choices=TRANSPORTS)
-    parser.add_argument("--loss", dest="losses", action="append", type=float, help="packet loss, 0 to 1; may be repeated")
+    parser.add_argument("--loss", dest="losses", action="append", type=float, help="of packets, 0 to 1; repeatable")
     parser.add_argument("--count", type=int, default=300, help="interrupts")
     parser.add_argument("--seconds", type=float, default=60.0, help="of speech")
     parser.add_argument("--seed", type=int, default=1, help="of the losses, and of when the interrupts come")

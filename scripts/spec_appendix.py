@@ -126,7 +126,7 @@ TRACES: list[tuple[str, list[tuple[str, str, Message]]]] = [
             ("→", "media", AudioMessage(1, 2, 0, _pcm(2000, -2000))),
             ("→", "control", SegmentEnd(1, 4)),
             ("←", "control", StreamStarted(1, 7510000)),
-            ("←", "control", Progress(1, 4, 4, 2, 7520000, 18000)),
+            ("←", "media", Progress(1, 4, 4, 2, 7520000, 18000)),
             ("←", "control", StreamEnded(1, 4, False, 0)),
             ("→", "control", CloseMessage(0)),
         ],
@@ -145,7 +145,7 @@ TRACES: list[tuple[str, list[tuple[str, str, Message]]]] = [
         "Samples 480 to 959 are lost and repaired",
         [
             ("→", "media", AudioMessage(3, 960, 2, _pcm(9))),
-            ("←", "control", Nack(3, [[480, 960]])),
+            ("←", "media", Nack(3, [[480, 960]])),
             ("→", "media", AudioMessage(3, 480, 2, _pcm(8))),
         ],
     ),

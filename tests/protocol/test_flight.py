@@ -8,7 +8,7 @@ import pytest
 from wired import MEMORY, WEBRTC, Player, Wired
 
 from lipwire.protocol.channels import Binding
-from lipwire.protocol.flight import PACE_GAIN, PACKET, REAL_TIME_GAIN, START_GAIN, TARGET_QUEUE, Flight
+from lipwire.protocol.flight import MOST_STALL, PACE_GAIN, PACKET, REAL_TIME_GAIN, START_GAIN, TARGET_QUEUE, Flight
 from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.limits import PROGRESS_INTERVAL
 from lipwire.transports.link import Faults
@@ -121,57 +121,69 @@ def rounds(flight: Flight, count: int, queue: float, *, now: float = 1.0, least:
 
 def test_it_starts_with_a_fifth_of_a_second_and_no_pace() -> None:
     flight = Flight(48_000, 1_000_000)
-    assert (flight.bound(0.0), flight.byte_time) == (9_600, 0)
+    assert (flight.bound(0.0, 0), flight.byte_time) == (9_600, 0)
 
 
 def test_it_grows_only_while_it_is_what_holds_back() -> None:
     flight = Flight(48_000, 1_000_000)
     for at in (1.0, 1.02):
         flight.sample(0.05, 0.95, 4_000, at)
-    assert flight.bound(1.02) == 9_600
+    assert flight.bound(1.02, 0) == 9_600
     flight.limited = True
     for at in (1.1, 1.12):
         flight.sample(0.05, 1.05, 4_000, at)
-    assert flight.bound(1.12) == pytest.approx(9_600 * START_GAIN)
+    assert flight.bound(1.12, 0) == pytest.approx(9_600 * START_GAIN)
 
 
 def test_what_was_sent_before_the_bound_was_set_says_nothing_about_it() -> None:
     flight = Flight(48_000, 1_000_000)
     now = rounds(flight, 4, 0.0)
-    before = flight.bound(now)
+    before = flight.bound(now, 0)
     for _ in range(5):
         now += 0.02
         flight.sample(0.2, now - 10, 1_000, now)
-    assert flight.bound(now) == before
+    assert flight.bound(now, 0) == before
     assert flight.queue_delay == pytest.approx(0.15)
+
+
+def test_while_nothing_is_reported_speech_goes_on_as_it_comes() -> None:
+    flight = Flight(48_000, 1_000_000)
+    now = rounds(flight, 4, 0.0)
+    usual = flight.bound(now, 0)
+    assert flight.bound(now + 0.05 + 2 * PROGRESS_INTERVAL, 1_000) == usual
+    assert flight.bound(now + 0.05 + 2 * PROGRESS_INTERVAL + 0.2, 1_000) == pytest.approx(usual + 9_600)
+    assert flight.bound(now + 10, 1_000) == usual + MOST_STALL * 48_000
+    assert flight.bound(now + 10, 0) == usual
+    flight.sample(0.05, now, 1_000, now + 10)
+    assert flight.bound(now + 10, 1_000) == usual
 
 
 def test_it_is_steered_to_a_short_queue() -> None:
     flight = Flight(48_000, 1_000_000)
     now = rounds(flight, 10, 0.0)
-    high = flight.bound(now)
+    high = flight.bound(now, 0)
     now = rounds(flight, 1, 0.1, now=now)
-    assert flight.bound(now) == pytest.approx(high * (0.05 + TARGET_QUEUE) / 0.15)
-    low = flight.bound(now)
+    assert flight.bound(now, 0) == pytest.approx(high * (0.05 + TARGET_QUEUE) / 0.15)
+    low = flight.bound(now, 0)
     now = rounds(flight, 1, TARGET_QUEUE, now=now)
-    assert flight.bound(now) == pytest.approx(low)
+    assert flight.bound(now, 0) == pytest.approx(low)
     now = rounds(flight, 1, 0.0, now=now)
-    assert low < flight.bound(now) <= low * 1.25
+    assert low < flight.bound(now, 0) <= low * 1.25
     assert flight.queue_delay == 0
 
 
 def test_it_never_exceeds_the_window_nor_goes_under_real_time() -> None:
     flight = Flight(48_000, 20_000)
     now = rounds(flight, 30, 0.0)
-    assert flight.bound(now) == 20_000
+    assert flight.bound(now, 0) == 20_000
     now = rounds(flight, 50, 3.0, now=now)
-    assert flight.bound(now) >= REAL_TIME_GAIN * 48_000 * PROGRESS_INTERVAL / 2  # half of it, while it probes
+    assert flight.bound(now, 0) >= REAL_TIME_GAIN * 48_000 * PROGRESS_INTERVAL / 2  # half of it, while it probes
 
 
 def test_the_floor_is_two_packets() -> None:
     flight = Flight(1, 1)
     now = rounds(flight, 1, 0.0, least=0.001)
-    assert flight.bound(now) >= 2 * PACKET
+    assert flight.bound(now, 0) >= 2 * PACKET
 
 
 def test_the_pace_is_a_little_above_the_bound_a_round_trip() -> None:
@@ -179,7 +191,7 @@ def test_the_pace_is_a_little_above_the_bound_a_round_trip() -> None:
     now = rounds(flight, 20, 0.0)
     now = rounds(flight, 3, 0.1, now=now)
     now = rounds(flight, 20, TARGET_QUEUE, now=now)
-    usual = flight.bound(now) / (0.05 + PROGRESS_INTERVAL)
+    usual = flight.bound(now, 0) / (0.05 + PROGRESS_INTERVAL)
     assert 1 / flight.byte_time == pytest.approx(usual * PACE_GAIN)
     flight.cut(now)
     flight.cut(now)
@@ -201,9 +213,9 @@ def test_it_looks_for_the_least_round_trip_that_it_has_not_seen_for_long(queue: 
     shares, end = [1.0], now + 30
     while now < end:
         now += 0.005
-        round_trip = 0.05 if flight.bound(now) < flight._bound else 0.05 + queue
+        round_trip = 0.05 if flight.bound(now, 0) < flight._bound else 0.05 + queue
         flight.sample(round_trip, now - round_trip, 500, now)
-        shares.append(flight.bound(now) / flight._bound)
+        shares.append(flight.bound(now, 0) / flight._bound)
     begun = sum(share == 0.5 and before == 1.0 for before, share in pairwise(shares))
     assert begun == pytest.approx(probes, abs=2 if probes else 0)
     rises = [share - before for before, share in pairwise(shares)]

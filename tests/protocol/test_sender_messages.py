@@ -101,7 +101,8 @@ def test_before_welcome(name: str, state: str) -> None:
     elif name == "close":
         assert peer.code is CloseCode.NORMAL
     else:
-        assert peer.code is CloseCode.OUT_OF_STATE
+        # What travels on media may have overtaken welcome (LW-OPEN-13).
+        assert peer.code is (None if name in ("progress", "nack") else CloseCode.OUT_OF_STATE)
 
 
 @pytest.mark.parametrize("state", ["idle", "lost", "closed"])

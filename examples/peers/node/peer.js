@@ -10,6 +10,7 @@ export const VERSION = 1;
 const SAMPLE_BYTES = { s16le: 2, f32le: 4 };
 const TICK = 10; // ms
 const PONGS = 100; // a second
+const MEDIA = ['audio', 'interrupt', 'progress', 'nack']; // LW-BINDING-3
 
 export const now = () => performance.now(); // ms
 export const clock = () => Math.floor(performance.now() * 1000); // µs
@@ -52,13 +53,13 @@ export class Peer {
 
   // ---- sending
 
-  /** LW-BINDING-3: audio goes on media, an interrupt on both channels, the rest on control. */
+  /** LW-BINDING-3: what may be lost goes on media, an interrupt on both channels, the rest on control. */
   send(name, ...fields) {
     if (this.state === 'closed') return null; // LW-CLOSE-1
     const bytes = encode(name, fields);
     if (bytes.length > this.theirMessageLimit) throw new RangeError('larger than the other peer accepts'); // LW-BINDING-4
     this.lastOut = now();
-    const media = this.transport.twoChannels && (name === 'audio' || name === 'interrupt');
+    const media = this.transport.twoChannels && MEDIA.includes(name);
     if (!media || name === 'interrupt') this.transport.send('control', bytes);
     if (media) this.transport.send('media', bytes);
     return bytes;

@@ -5,6 +5,7 @@ import { LipwireError, checkMap, decode, limitsOf, understand } from './wire.js'
 
 const LONGEST = 2 ** 40; // samples of a segment (LW-AUDIO-11)
 const EARLY_CUTS = 64; // LW-INTERRUPT-5
+const PROGRESS_REPEAT = 500; // ms (LW-PROGRESS-5)
 const PLAYED = 0, INTERRUPTED = 1, FAILED = 2; // causes (§6.9)
 
 /** What has arrived of a segment and was not handed out. Audio comes in order here (LW-AUDIO-8). */
@@ -123,7 +124,7 @@ export class Receiver extends Peer {
       id, metadata, buffer,
       consumed: 0, played: null, total: null, isCut: false,
       begun: false, endGiven: false, // towards the consumer
-      startSent: false, reported: [0, 0, null, 0], grew: buffer.highest ? clock() : null, // towards the sender
+      startSent: false, reported: [0, 0, null, 0], reportedAt: now(), grew: buffer.highest ? clock() : null, // towards the sender
     });
     this.deliver();
   }
@@ -285,7 +286,10 @@ export class Receiver extends Peer {
     this.repair?.tick(t);
     if (t >= this.coolUntil) this.resetting.clear();
     this.deliver();
-    for (const s of this.live.values()) this.report(s, 0); // LW-PROGRESS-1: at the latest 20 ms after a change
+    for (const s of this.live.values()) {
+      if (this.transport.mediaLossy && t - s.reportedAt >= PROGRESS_REPEAT) s.reported = [0, 0, null, 0]; // LW-PROGRESS-5
+      this.report(s, 0); // LW-PROGRESS-1: at the latest 20 ms after a change
+    }
   }
 
   /** Sends a progress when received or consumed has moved by `least` since the last, or, with 0, when anything has. */
@@ -294,6 +298,7 @@ export class Receiver extends Peer {
     const state = [s.buffer.received, s.consumed, s.played, s.buffer.highest];
     if (same(state, s.reported) || Math.max(state[0] - s.reported[0], state[1] - s.reported[1]) < least) return;
     s.reported = state;
+    s.reportedAt = now();
     const t = clock();
     const [received, consumed, played, highest] = state;
     this.send('progress', s.id, received, consumed, played, t, s.grew === null ? 0 : t - s.grew, highest > received ? highest : null);

@@ -44,6 +44,7 @@ Outgoing = tuple[Channel, Wire]
 
 CLOSE_COPIES = 4
 _NO_BINDING = Binding(name="none", separate_media=False)
+_MEDIA_ONLY = frozenset({Channel.MEDIA})
 _LEGAL_IN_HANDSHAKE = (Hello, Welcome, CloseMessage)
 
 
@@ -240,6 +241,11 @@ class Connection:
         if self.state is SessionState.OPEN:
             self._outgoing.append((Channel.CONTROL, data))
 
+    def _send_media(self, message: Message) -> None:
+        """Send a message that may be lost: it comes again, or a newer one does."""
+        if self.state is SessionState.OPEN:
+            self._outgoing.append((Channel.MEDIA, encode(message)))
+
     def _fail(self, error: RemoteProtocolError, now: float) -> None:
         """The peer broke a rule: say so and close (LW-CLOSE-6)."""
         close = Close(
@@ -279,8 +285,9 @@ class Connection:
         entry = BY_MESSAGE[kind]
         if self.state in HANDSHAKE:
             legal = kind in _LEGAL_IN_HANDSHAKE
-            if not legal and not self.binding.control_reliable:
-                return  # the welcome before it was lost; it comes again (LW-OPEN-8)
+            overtaking = entry.channels == _MEDIA_ONLY and self.role.other in entry.sent_by
+            if not legal and (overtaking or not self.binding.control_reliable):
+                return  # the welcome before it is late (LW-OPEN-13), or was lost and comes again (LW-OPEN-8)
         else:
             legal = entry.feature is None or entry.feature in self.features
             if entry.numbered and Feature.RESUME in self.features and kind is not Interrupt:

@@ -25,6 +25,8 @@ MOST_GROWTH, LEAST_GROWTH = 1.25, 1.05
 REAL_TIME_GAIN = 1.5
 PROBE_INTERVAL = 5.0
 FIRST_SECONDS = 0.2
+MOST_STALL = 0.5
+"""Seconds of audio that may go beyond the bound while nothing is reported."""
 BURST = 0.005
 """Seconds of audio at the pace that may go at once: a timer more often would cost more than it brings."""
 PACKET = 1_150
@@ -55,6 +57,8 @@ class Flight:
         self._pace_gain = 1.0
         self._probe_until = -inf
         self._probe_time = 0.0
+        self._heard_at = -inf
+        """When something was last reported to have arrived, or is to be expected after nothing was in flight."""
         self.limited = False
         """The bound has held the sender back in this round."""
         self.next_at = -inf
@@ -65,8 +69,14 @@ class Flight:
         self.queue_delay = 0.0
         """Seconds, by the last sample."""
 
-    def bound(self, now: float) -> float:
-        """Bytes that may be in flight now."""
+    def bound(self, now: float, in_flight: int) -> float:
+        """Bytes that may be in flight now, when so many are."""
+        if not in_flight:
+            self._heard_at = now + self.round_trip
+        stalled = now - self._heard_at - 2 * PROGRESS_INTERVAL
+        if stalled > 0:
+            # Nothing arrives, or is reported: what is lost holds up what is behind it. Speech goes on as it comes.
+            return self._bound + self._byte_rate * min(stalled, MOST_STALL)
         if now >= self._probe_until + self._probe_time:
             return self._bound
         # Half of it, and then back within another round trip: all at once would be a queue of its own.
@@ -90,6 +100,7 @@ class Flight:
         self.round_trip = round_trip
         self.queue_delay = queue = round_trip - least
         self._landed += landed
+        self._heard_at = max(now, self._heard_at)
         if queue < TARGET_QUEUE / 4:
             self._least_at = now
         if sent_at < self._round_at:

@@ -136,7 +136,7 @@ class ReceiverConnection(SegmentReceiver):
             if audio.known > audio.received:
                 # The sender sends it again by itself (LW-RESUME-9): give that the time.
                 self._nacks.found(segment, audio.received, audio.known, now + round_trip, round_trip)
-        if live and not binding.control_reliable:
+        if live and not binding.media_reliable:
             self._repeat_at = now + REPEAT
             for segment in live:
                 segment.reported = True  # by welcome

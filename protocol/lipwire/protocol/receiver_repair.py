@@ -22,6 +22,10 @@ class NackSchedule:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, IncomingSegment, int, int]] = []
         self._count = 0
+        self._answered = inf
+        """Seconds from a nack to what it asked for, smoothed."""
+        self._asked: tuple[IncomingSegment, int, float] | None = None
+        """A sample that was asked for once, and when."""
 
     @property
     def deadline(self) -> float:
@@ -29,15 +33,26 @@ class NackSchedule:
         return self._heap[0][0] if self._heap else inf
 
     def found(self, segment: IncomingSegment, first: int, end: int, now: float, round_trip: float) -> None:
-        """Samples between two positions were found missing."""
+        """Samples between two positions were found missing; ``round_trip``: by the pings, here and in ``due``."""
+        round_trip = min(round_trip, self._answered)
         self._push(now + max(NACK_DELAY, round_trip / 4), segment, first, end)
 
     def clear(self) -> None:
         """Ask for nothing: the transport is gone."""
         self._heap.clear()
+        self._asked, self._answered = None, inf
+
+    def arrived(self, segment: IncomingSegment, position: int, end: int, now: float) -> None:
+        """Samples that were asked for have come: see how long that took."""
+        asked = self._asked
+        if asked is not None and asked[0] is segment and position <= asked[1] < end:
+            took = now - asked[2]
+            self._answered = took if self._answered == inf else 0.75 * self._answered + 0.25 * took
+            self._asked = None
 
     def due(self, now: float, round_trip: float) -> Iterator[tuple[IncomingSegment, list[Range]]]:
         """Give what is to be asked for now, as segments with ranges: ascending, apart, as many as one nack holds."""
+        round_trip = min(round_trip, self._answered)
         stretches: dict[IncomingSegment, list[Range]] = {}
         while self._heap and self._heap[0][0] <= now:
             _, _, segment, first, end = heappop(self._heap)
@@ -47,8 +62,13 @@ class NackSchedule:
             ranges: list[Range] = []
             for first, end in _joined(found):
                 self._push(now + round_trip + NACK_DELAY, segment, first, end)
+                missing = segment.audio.missing(first, end)
+                if missing[0][0] >= segment.nacked:
+                    self._asked = segment, missing[0][0], now
+                elif self._asked is not None and self._asked[0] is segment and first <= self._asked[1] < end:
+                    self._asked = None  # asked for twice: whose answer comes is not known
                 segment.nacked = max(segment.nacked, end)
-                ranges += segment.audio.missing(first, end)
+                ranges += missing
             ranges = _joined(ranges)
             for at in range(0, len(ranges), NACK_RANGES):
                 yield segment, ranges[at : at + NACK_RANGES]

@@ -118,7 +118,7 @@ class Reporting(Connection):
         if now >= self._nacks.deadline:
             for segment, ranges in self._nacks.due(now, self.liveness.round_trip):
                 self._counters.nacks += 1
-                self._send(m.Nack(segment.id, [list(one) for one in ranges]), now)
+                self._send_media(m.Nack(segment.id, [list(one) for one in ranges]))
         if now >= self._starved_at:
             self._watch_hunger(now)
             if now >= self._starved_at:
@@ -169,7 +169,7 @@ class Reporting(Connection):
             self._end_cooldown(now)
         self._watch_hunger(now)
         if position is None and segment.played is not None:
-            self._send_progress(segment, now)  # the best that the sender will learn (LW-STREAM-3)
+            self._send(self._progress(segment, now), now)  # the best that the sender will learn (LW-STREAM-3)
         self._send(m.StreamEnded(segment.id, position, interrupted, cause), now)
 
     def _stop_waiting(self, segment: IncomingSegment, now: float) -> None:
@@ -211,20 +211,21 @@ class Reporting(Connection):
         self._repeat_at = now + REPEAT if live else inf
 
     def _send_progress(self, segment: IncomingSegment, now: float) -> None:
+        segment.reported = True
+        self._send_media(self._progress(segment, now))
+
+    @staticmethod
+    def _progress(segment: IncomingSegment, now: float) -> m.Progress:
         audio = segment.audio
         high = audio.high
-        segment.reported = True
-        self._send(
-            m.Progress(
-                segment.id,
-                audio.received,
-                audio.consumed,
-                segment.played,
-                microseconds(now),
-                microseconds(now - segment.grew_at) if high else 0,
-                high if high > audio.received else None,
-            ),
-            now,
+        return m.Progress(
+            segment.id,
+            audio.received,
+            audio.consumed,
+            segment.played,
+            microseconds(now),
+            microseconds(now - segment.grew_at) if high else 0,
+            high if high > audio.received else None,
         )
 
     def _quiet(self) -> None:

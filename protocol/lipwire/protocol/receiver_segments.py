@@ -135,6 +135,7 @@ class SegmentReceiver(Reporting):
         added = self._take(audio, message, end)
         if added and position < segment.nacked:
             self._counters.repaired_samples += added
+            self._nacks.arrived(segment, position, end, now)
         if audio.high > high:
             segment.grew_at = now
         if audio.high > high or audio.received > received:
@@ -204,7 +205,7 @@ class SegmentReceiver(Reporting):
             self._send(m.StreamEnded(number, 0, True, m.EndCause.INTERRUPTED), now)
             return
         self._counters.segments += 1
-        if self._repeat_at == inf and not self.binding.control_reliable:
+        if self._repeat_at == inf and not self.binding.media_reliable:
             self._repeat_at = now + REPEAT
         audio = segment.audio
         if audio.known:  # it came early

@@ -186,9 +186,9 @@ REGISTRY: Final[tuple[Entry, ...]] = (
         numbered=True,
         fields={"segment": _ID, "clock": _CLOCK},
     ),
-    _entry(28, "progress", m.Progress, _RECEIVER, fields=_PROGRESS),
+    _entry(28, "progress", m.Progress, _RECEIVER, _MEDIA, fields=_PROGRESS),
     _entry(29, "stream_ended", m.StreamEnded, _RECEIVER, numbered=True, fields=_STREAM_ENDED),
-    _entry(30, "nack", m.Nack, _RECEIVER, feature=_F.REPAIR, fields=_NACK),
+    _entry(30, "nack", m.Nack, _RECEIVER, _MEDIA, feature=_F.REPAIR, fields=_NACK),
     _entry(31, "custom", m.Custom, _BOTH, feature=_F.CUSTOM, numbered=True, fields={"content": _MAP}),
 )
 

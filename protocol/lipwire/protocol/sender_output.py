@@ -157,7 +157,8 @@ class SenderOutput(SegmentView, Connection):
             if segment.pending:
                 if credit < 0:
                     credit = self.window - self._credit_used()
-                    bound, flight = pace.bound(now), self.in_flight
+                    flight = self.in_flight
+                    bound = pace.bound(now, flight)
                     pace.next_at = max(pace.next_at, now)
                     burst_until = now + BURST
                 most, sent = self._most_in_chunk(segment.frame_bytes, bound), segment.sent

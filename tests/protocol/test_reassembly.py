@@ -202,4 +202,31 @@ def test_no_order_of_one_sample_chunks_costs_more_than_linear_time(order):
     real.add(0, b"ab")
     assert time.perf_counter() - began < 3
     assert real.received == len(positions) + 1
-    assert [audio.position for audio in real.ready] == list(range(len(positions) + 1))
+    reached = 0
+    for audio in real.ready:
+        assert audio.position == reached
+        reached = audio.end
+    assert reached == len(positions) + 1
+    assert len(real.ready) < count / 20, "each chunk takes memory besides its samples"
+
+
+def test_chunks_that_follow_are_joined_where_there_are_many():
+    real = Reassembly(1, MONO)
+    for position in range(10_000):
+        real.add(position, position.to_bytes(2, "little"))
+    assert len(real.ready) == 10_000
+    real.compact()
+    assert len(real.ready) < 200
+    assert b"".join(audio.pcm for audio in real.ready) == b"".join(at.to_bytes(2, "little") for at in range(10_000))
+    ready = real.ready
+    real.compact()
+    assert real.ready is ready, "what is few is left as it came"
+
+
+def test_what_was_concealed_is_not_joined_with_what_came():
+    real = Reassembly(1, MONO)
+    for position in range(0, 400, 2):
+        real.add(position + 1, b"ab")
+        real.conceal(1)
+    real.compact()
+    assert [audio.concealed for audio in real.ready] == [True, False] * 200

@@ -17,6 +17,10 @@ from .limits import MAX_SEGMENT, MISSING_RANGES
 
 _SILENCE: Final = 0.1
 """Seconds in one concealed item: its bytes are shared by all of them."""
+_LEAST = 0.005
+"""Seconds that a chunk should have: many that are shorter are joined, for each takes memory besides its samples."""
+_FEW = 64
+"""Chunks that are never joined."""
 
 
 @dataclass(slots=True)
@@ -111,7 +115,7 @@ class Reassembly:
             self.received = cursor
         else:
             start = min(first, touched[0].start) if touched else first
-            self._runs.insert(low, _Run(start, cursor, _joined(parts)))
+            self._runs.insert(low, _Run(start, cursor, self._compacted(_joined(parts), cursor - start)))
             self._starts.insert(low, start)
         return added
 
@@ -123,6 +127,27 @@ class Reassembly:
             # A small view would keep all of a large chunk in memory.
             data = pcm[low:high] if 2 * (high - low) < len(pcm) else memoryview(pcm)[low:high]
         return Audio(self.segment, start, data, self.format)
+
+    def compact(self) -> None:
+        """Join what can be handed out, where a sender cuts it in very small chunks."""
+        self.ready = self._compacted(self.ready, self.received - self.consumed)
+
+    def _compacted(self, chunks: deque[Audio], samples: int) -> deque[Audio]:
+        """Join neighbours if there are many for so many samples; so rarely that each is copied a few times at most."""
+        least = max(1, self.format.samples(_LEAST)) * self.frame
+        if len(chunks) <= _FEW + 4 * samples * self.frame // least:
+            return chunks
+        joined: deque[Audio] = deque()
+        parts: list[Audio] = []
+        size = 0
+        for audio in chunks:
+            if parts and (size + len(audio.pcm) > least or audio.concealed is not parts[0].concealed):
+                joined.append(_one(parts))
+                parts, size = [], 0
+            parts.append(audio)
+            size += len(audio.pcm)
+        joined.append(_one(parts))
+        return joined
 
     def know(self, position: int) -> None:
         """Learn that the segment has been sent up to there."""
@@ -188,6 +213,10 @@ class Reassembly:
         self._runs.clear()
         self._starts.clear()
         self.known = self.received
+
+
+def _one(parts: list[Audio]) -> Audio:
+    return parts[0] if len(parts) == 1 else parts[0]._replace(pcm=b"".join(part.pcm for part in parts))
 
 
 def _joined(parts: list[deque[Audio]]) -> deque[Audio]:

@@ -200,6 +200,7 @@ class Reporting(Connection):
         for segment in dirty:
             segment.dirty = False
             if segment.state not in _SILENT:
+                segment.audio.compact()
                 self._send_progress(segment, now)
 
     def _repeat(self, now: float) -> None:

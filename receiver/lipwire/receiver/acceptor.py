@@ -406,6 +406,8 @@ class Acceptor:
                 tasks.cancel_scope.cancel()
         finally:
             self._sessions.pop(session, None)
+            with suppress(ValueError):  # nobody has taken it yet, and there is nothing to be had of it any more
+                self._accepted.remove(audio)
 
     async def _run_timer(self, audio: AudioIn) -> None:
         try:

@@ -150,7 +150,7 @@ class Machine(ABC):
         need(self.ended == (closed is not None), f"{self.ended} times SessionEnded; closed: {closed}")
         if closed is not None:
             need(not (was_closed and sent), "something is sent after the session was closed")
-            need(len(sent) <= 1 or self.core.version == 0, "something is sent besides the close")
+            need(self.core.version == 0 or not sent or _is_close(sent), "something is sent besides the close")
             if closed.by_peer is False and closed.code is not CloseCode.NORMAL:
                 need(closed.code in OUR_CODES, f"closed with {closed}")
         elif sent:

@@ -192,8 +192,9 @@ class SenderOutput(SegmentView, Connection):
         """Let what is written next go straight out, as far as the bounds that hold now allow."""
         if segment.early or self._report_until == inf or (self._repairs and self._sent_at == inf):
             return  # there is more to do, or a timer to start
-        bound = self._flight.bound(now)  # grows until the next report
-        room = int(bound - self.in_flight) // segment.frame_bytes
+        in_flight = self.in_flight
+        bound = self._flight.bound(now, in_flight)  # grows until the next report
+        room = int(bound - in_flight) // segment.frame_bytes
         self._express = segment
         self._allowance = min(self.window - self._credit_used(), room, MAX_SEGMENT - segment.written)
         self._most = self._most_in_chunk(segment.frame_bytes, bound)

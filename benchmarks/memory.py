@@ -62,10 +62,10 @@ def measure(*, short: bool, say: Callable[[str], None]) -> list[Row]:
     """Both transports; the default local buffer of 10 minutes, and one of 10 seconds that makes the agent wait."""
     if not has_proc():
         return [Row(name="memory", skipped="needs /proc")]
-    rounds, settle = (1, 1.0) if short else (3, 15.0)
+    rounds, settle, buffers = (1, 1.0, (600.0,)) if short else (3, 10.0, (600.0, 10.0))
     rows = []
     for transport, name in {"websocket": "WebSocket", "webrtc": "WebRTC"}.items():
-        for buffer in (600.0, 10.0):
+        for buffer in buffers:
             plain, traced = [], []
             for number in range(1, rounds + 1):
                 plain.append(run(transport, buffer, traced=False, settle=settle))

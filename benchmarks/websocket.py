@@ -1,9 +1,8 @@
 """WebSocket: 20 ms chunks a second, against bare ``websockets`` sending the same bytes; both ends in one process.
 
-In three ways: one chunk at a time, each taken at the other end before the next is sent; bursts of 10, a message for
-each chunk; and a backlog of a minute written at once, which Lipwire sends in fewer and larger messages. The bare
-connections get the very messages that Lipwire sends, the larger ones of the backlog too, so that nothing is gained by
-joining chunks; what it would be against one message a chunk is in the note.
+In three ways: one chunk at a time, each taken at the other end before the next is sent; bursts of 10; and a backlog of
+a minute written at once. The bare connection sends the same audio messages, one for each chunk. Where Lipwire joins
+chunks into larger messages, a further row has no bar: there the bare connection sends those very messages.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from lipwire.transports import connect_websocket
 from .clocks import Stopwatch, Took, patiently
 from .consumer import Consumer
 from .cpu import CHUNK
-from .rows import Row, Spread, compare
+from .rows import Row, compare
 
 BACKLOG = 3_000
 """Chunks in a minute of speech."""
@@ -110,30 +109,31 @@ def measure(*, short: bool, say: Callable[[str], None]) -> list[Row]:
     ways = [
         ("one at a time", 1, 1_000 if short else 5_000, 0.6),
         ("bursts of 10", 10, 2_000 if short else 10_000, 0.6),
-        ("a backlog, coalesced", BACKLOG, BACKLOG * (1 if short else 3), 0.8),
+        ("a backlog", BACKLOG, BACKLOG * (1 if short else 3), 0.8),
     ]
-    return [_measure_way(*way, rounds=rounds, say=say) for way in ways]
+    return [row for way in ways for row in _measure_way(*way, rounds=rounds, say=say)]
 
 
-def _measure_way(name: str, burst: int, chunks: int, bar: float, *, rounds: int, say: Callable[[str], None]) -> Row:
-    ours: list[float] = []
-    theirs: list[float] = []
-    shares: list[float] = []
+def _measure_way(
+    name: str, burst: int, chunks: int, bar: float, *, rounds: int, say: Callable[[str], None]
+) -> list[Row]:
+    took: list[Took] = []
+    single: list[Took] = []
+    alike: list[Took] = []
     sizes: list[int] = []
     for number in range(rounds + 1):
-        took, sizes = anyio.run(patiently, lipwire, chunks, burst)
-        floor = anyio.run(patiently, bare, sizes, burst)
+        ours, sizes = anyio.run(patiently, lipwire, chunks, burst)
+        took.append(ours)
+        single.append(anyio.run(patiently, bare, [len(CHUNK)] * chunks, burst))
+        alike.append(anyio.run(patiently, bare, sizes, burst))
         if number:
-            ours.append(chunks / took.clock)
-            theirs.append(chunks / floor.clock)
-            shares.append(floor.cpu / took.cpu)
-            say(f"{name}, round {number}: lipwire {ours[-1]:,.0f}, bare {theirs[-1]:,.0f} chunks/s")
-    note = f"by CPU time {statistics.median(shares):.2f}; {sum(sizes) / len(sizes):,.0f} bytes of PCM a message"
+            told = [f"{chunks / one[-1].clock:,.0f}" for one in (took, single, alike)]
+            say(f"{name}, round {number}: {told[0]} chunks/s; bare {told[1]}, in the same messages {told[2]}")
+    rates = [[chunks / one.clock for one in every[1:]] for every in (took, single, alike)]
+    by_cpu = statistics.median(b.cpu / a.cpu for a, b in zip(took[1:], single[1:], strict=True))
+    note = f"by CPU time {by_cpu:.2f}; {sum(sizes) / len(sizes):,.0f} bytes of PCM a message"
+    title, peer = f"WebSocket, {name}", "bare websockets"
+    rows = [compare(title, "chunks/s", rates[0], peer, rates[1], at_least=bar, timing=True, note=note)]
     if len(sizes) < 0.9 * chunks:
-        single = Spread.of(
-            chunks / anyio.run(patiently, bare, [len(CHUNK)] * chunks, burst).clock for _ in range(rounds)
-        )
-        note += f"; bare in messages of one chunk {single.median:,.0f} chunks/s"
-    return compare(
-        f"WebSocket, {name}", "chunks/s", ours, "bare websockets", theirs, at_least=bar, timing=True, note=note
-    )
+        rows.append(compare(f"{title}, the same messages", "chunks/s", rates[0], peer, rates[2]))
+    return rows

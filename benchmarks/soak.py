@@ -71,7 +71,7 @@ class Watch:
                 at=now - self._began,
                 resident=rss() / 1e6,
                 traced=tracemalloc.get_traced_memory()[0] / 1e6,
-                objects=len(gc.get_objects()),
+                objects=len(gc.get_objects()) - len(self.samples),
                 tasks=len(asyncio.all_tasks()),
                 descriptors=len(list(Path("/proc/self/fd").iterdir())),
             )

@@ -1,0 +1,65 @@
+"""``python -m benchmarks`` without measuring: what it lists, shows, and exits with."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import report
+from benchmarks.__main__ import FIGURES, in_order
+from benchmarks.rows import Row, Spread
+
+
+def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False
+    )  # fmt: skip
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Results with a bar on timing that is missed by little."""
+    row = Row(name="a row", ours=2.0, peer="floor", theirs=1.0, ratio=Spread(2.0, 2.0, 2.0), at_most=1.8, timing=True)
+    path = tmp_path / "results.json"
+    report.save({"cpu": report.result_of([row], short=False, seconds=1.0)}, path)
+    return path
+
+
+def test_list():
+    done = command("--list")
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(FIGURES)
+
+
+def test_show(file):
+    done = command("--show", file)
+    assert done.returncode == 0
+    assert "a row" in done.stdout
+    assert done.stderr == "missed: cpu: a row\n"
+
+
+def test_check(file):
+    assert command("--show", file, "--check").returncode == 1
+    results = report.load(file)
+    results["cpu"]["short"] = True
+    report.save(results, file)
+    done = command("--show", file, "--check")
+    assert done.returncode == 0
+    assert "met, as relaxed" in done.stdout
+
+
+def test_json(file):
+    assert json.loads(command("--show", file, "--json").stdout) == report.load(file)
+
+
+def test_only(file):
+    assert json.loads(command("--show", file, "--json", "--only", "loss").stdout) == {}
+
+
+def test_order():
+    assert list(in_order({"soak": 1, "cpu": 2})) == ["cpu", "soak"]
+
+
+def test_an_unknown_figure():
+    assert command("--only", "nothing").returncode == 2

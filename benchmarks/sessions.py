@@ -144,7 +144,8 @@ def _measure_loop(loop: str, name: str, *, short: bool, say: Callable[[str], Non
         say(f"{share:6.1%} {function}")
     shares = "where it goes: " + ", ".join(f"{group} {share:.0%}" for group, share in profiled.groups.items())
     counts = [float(one.sessions) if one else 0.0 for one in found]
-    note = "; ".join(str(one) for one in found if one) + ("; a short run tries no more than the bar" if short else "")
+    notes = [str(one) if one else "too late at every count" for one in found]
+    note = "; ".join([*notes, "a short run tries no more than the bar"] if short else notes)
     cpu = f"receiver's CPU per chunk, {COMPARED} sessions, {loop}"
     return [
         against_limit(name, "sessions", counts, "bar", BAR, at_least=1.0, timing=True, note=note),

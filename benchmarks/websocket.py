@@ -107,8 +107,8 @@ def measure(*, short: bool, say: Callable[[str], None]) -> list[Row]:
     """Turns between Lipwire and the bare connection, in each of the three ways."""
     rounds = 3 if short else 7
     ways = [
-        ("one at a time", 1, 1_000 if short else 5_000, 0.6),
-        ("bursts of 10", 10, 2_000 if short else 10_000, 0.6),
+        ("one at a time", 1, 3_000 if short else 10_000, 0.6),
+        ("bursts of 10", 10, 5_000 if short else 20_000, 0.6),
         ("a backlog", BACKLOG, BACKLOG * (1 if short else 3), 0.8),
     ]
     return [row for way in ways for row in _measure_way(*way, rounds=rounds, say=say)]

@@ -12,9 +12,8 @@ from benchmarks.rows import Row, Spread
 
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks", *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False
-    )  # fmt: skip
+    words = [sys.executable, "-m", "benchmarks", *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.fixture

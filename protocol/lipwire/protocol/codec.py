@@ -102,9 +102,8 @@ def decode_audio(data: Wire) -> tuple[int, int, int, bytes] | None:
         and type(position) is int
         and type(cut_through) is int
         and type(pcm) is bytes
-        and 0 < segment <= MAX_INT
-        and 0 <= position <= MAX_INT
-        and 0 <= cut_through <= MAX_INT
+        and 0 <= segment | position | cut_through <= MAX_INT  # each of them: MAX_INT is all ones
+        and segment
         and pcm
     ):
         return segment, position, cut_through, pcm

@@ -37,11 +37,14 @@ from .messages import (
 )
 from .numbered import NumberedControl
 from .registry import BY_MESSAGE, Feature, Role
-from .states import ATTACHED, HANDSHAKE, SESSION, SessionInput, SessionState
+from .states import ATTACHED, SESSION, SessionInput, SessionState
 
 M = TypeVar("M", bound=Message)
 Outgoing = tuple[Channel, Wire]
 
+_OPEN = SessionState.OPEN
+_CLOSED = SessionState.CLOSED
+_CONTROL = Channel.CONTROL
 CLOSE_COPIES = 4
 _NO_BINDING = Binding(name="none", separate_media=False)
 _MEDIA_ONLY = frozenset({Channel.MEDIA})
@@ -58,6 +61,7 @@ class Connection:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self._peer_role = self.role.other
         self.state = SessionState.IDLE
         self.binding = _NO_BINDING
         self.session = b""
@@ -108,13 +112,13 @@ class Connection:
 
     def next_deadline(self) -> float:
         """When ``expire`` is to be called, by the same clock as ``now``; infinity when nothing is due."""
-        if self.state is SessionState.OPEN:
+        if self.state is _OPEN:
             return min(self.liveness.deadline, self.numbered.deadline)
         return self._resume_until
 
     def expire(self, now: float) -> None:
         """Do what is due at ``now``. Calling it early is harmless."""
-        if self.state is SessionState.OPEN:
+        if self.state is _OPEN:
             if self.liveness.is_silent(now):
                 self._drop_transport("nothing has come from the peer for three keepalive times", now)
                 return
@@ -122,7 +126,7 @@ class Connection:
             if ping is not None:
                 self._send(ping, now)
             for data in self.numbered.due(now):
-                self._outgoing.append((Channel.CONTROL, data))
+                self._outgoing.append((_CONTROL, data))
         elif now >= self._resume_until:
             self._end(Close(code=CloseCode.PEER_GONE, reason="no transport in time", by_peer=None), now)
 
@@ -143,14 +147,14 @@ class Connection:
         self, now: float, code: CloseCode = CloseCode.NORMAL, reason: str = "", retry: float | None = None
     ) -> None:
         """Close the session for both peers, in whatever state (SPEC §16). ``retry`` in seconds."""
-        if self.state is SessionState.CLOSED:
+        if self.state is _CLOSED:
             return
         retry_ms = None if retry is None else round(retry * 1_000)
         self._finish(Close(code=code, reason=reason, by_peer=False, retry_ms=retry_ms), now)
 
     def abandon(self, close: Close, now: float) -> None:
         """End the session without a word to the peer: there is no way to reach it."""
-        if self.state is not SessionState.CLOSED:
+        if self.state is not _CLOSED:
             self._end(close, now)
 
     def send_custom(self, content: dict[str, Any], now: float) -> None:
@@ -226,9 +230,9 @@ class Connection:
 
     def _send(self, message: Message, now: float) -> None:
         """Send a control message; one that is numbered is kept over a lost transport (SPEC §14)."""
-        if self.state is SessionState.CLOSED:
+        if self.state is _CLOSED:
             return
-        if Feature.RESUME in self.features and BY_MESSAGE[type(message)].numbered:
+        if BY_MESSAGE[type(message)].numbered and Feature.RESUME in self.features:
             try:
                 data = self.numbered.number(message, now, self.liveness.round_trip)
             except LocalProtocolError as error:
@@ -238,8 +242,8 @@ class Connection:
                 return
         else:
             data = encode(message)
-        if self.state is SessionState.OPEN:
-            self._outgoing.append((Channel.CONTROL, data))
+        if self.state is _OPEN:
+            self._outgoing.append((_CONTROL, data))
 
     def _send_media(self, message: Message) -> None:
         """Send a message that may be lost: it comes again, or a newer one does."""
@@ -262,7 +266,7 @@ class Connection:
         if self.state in ATTACHED:
             self._outgoing.clear()
             copies = 1 if self.binding.control_reliable else CLOSE_COPIES  # LW-CLOSE-8
-            self._outgoing += [(Channel.CONTROL, encode_close(close))] * copies
+            self._outgoing += [(_CONTROL, encode_close(close))] * copies
         self._end(close, now)
 
     def _end(self, close: Close, now: float) -> None:
@@ -283,7 +287,7 @@ class Connection:
         """Hold a message against the registry (LW-REGISTRY-2), and act on it."""
         kind = type(message)
         entry = BY_MESSAGE[kind]
-        if self.state in HANDSHAKE:
+        if self.state is not _OPEN:  # opening
             legal = kind in _LEGAL_IN_HANDSHAKE
             overtaking = entry.channels == _MEDIA_ONLY and self.role.other in entry.sent_by
             if not legal and (overtaking or not self.binding.control_reliable):
@@ -292,7 +296,7 @@ class Connection:
             legal = entry.feature is None or entry.feature in self.features
             if entry.numbered and Feature.RESUME in self.features and kind is not Interrupt:
                 legal = False  # bare, where it has to be numbered
-        if not legal or self.role.other not in entry.sent_by:
+        if not legal or self._peer_role not in entry.sent_by:
             raise RemoteProtocolError(
                 CloseCode.OUT_OF_STATE, f"{entry.name} is not legal here from a {self.role.other.value}"
             )
@@ -328,7 +332,7 @@ class Connection:
                     CloseCode.OUT_OF_STATE, f"{entry.name} is not legal here from a {self.role.other.value}"
                 )
             self._handlers[type(inner)](inner, now)
-            if self.state is SessionState.CLOSED:
+            if self.state is _CLOSED:
                 return
 
     def _on_acknowledge(self, message: Acknowledge, now: float) -> None:  # noqa: ARG002

@@ -84,8 +84,13 @@ class Flight:
         return self._bound * share
 
     def most_in_chunk(self, bound: float) -> float:
-        """Bytes of one chunk: a small part of what is in flight, or an interrupt would wait behind a large one."""
-        return min(bound / 8, BURST / self.byte_time) if self.byte_time else bound / 8
+        """Bytes of one chunk: a small part of what is in flight, or an interrupt would wait behind a large one.
+
+        Where a round trip is nothing, so is that wait.
+        """
+        if self.byte_time:
+            return min(bound / 8, BURST / self.byte_time)
+        return bound / 2 if self._landed_at != -inf else bound / 8
 
     def sample(self, round_trip: float, sent_at: float, landed: int, now: float) -> None:
         """Learn from a chunk that is known to have arrived.

@@ -12,6 +12,9 @@ from .events import Cause, StreamEnded
 from .messages import Data, Mark
 from .states import SEGMENT, SegmentInput, SegmentState
 
+_CUT = SegmentState.CUT
+_OVER = SegmentState.OVER
+
 
 @dataclass(slots=True)
 class Chunk:
@@ -66,7 +69,7 @@ class OutgoingSegment:
     @property
     def live(self) -> bool:
         """Neither cut nor over."""
-        return self.state not in (SegmentState.CUT, SegmentState.OVER)
+        return self.state not in (_CUT, _OVER)
 
     @property
     def pending(self) -> int:
@@ -78,13 +81,10 @@ class OutgoingSegment:
         """A lower bound of what was heard."""
         return self.played or 0
 
-    def append(self, pcm: bytes | memoryview) -> int:
-        """Put samples behind those that wait; gives how many."""
-        samples = len(pcm) // self.frame_bytes
-        if samples:
-            self._pending.append(pcm)
-            self.written += samples
-        return samples
+    def append(self, pcm: bytes | memoryview, samples: int) -> None:
+        """Put so many samples behind those that wait."""
+        self._pending.append(pcm)
+        self.written += samples
 
     def send(self, samples: int, pcm: bytes | memoryview, now: float) -> None:
         """Write and send one chunk, which nothing waits before."""

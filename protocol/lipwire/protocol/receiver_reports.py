@@ -20,6 +20,7 @@ from .receiver_repair import NackSchedule
 from .registry import Role
 from .states import SegmentState, SessionState
 
+_OPEN = SessionState.OPEN
 _SILENT = (SegmentState.CUT, SegmentState.OVER)
 
 
@@ -93,7 +94,7 @@ class Reporting(Connection):
             deadline = min(deadline, self._cooldown_until)
         if self._owed:
             deadline = min(deadline, next(iter(self._owed.values())))
-        if self.state is SessionState.OPEN:
+        if self.state is _OPEN:
             deadline = min(deadline, self._progress_at, self._repeat_at, self._nacks.deadline, self._starved_at)
         return deadline
 
@@ -109,7 +110,7 @@ class Reporting(Connection):
             self._end_cooldown(now)
         while self._owed and now >= next(iter(self._owed.values())):
             self._stop_waiting(self._incoming.live[next(iter(self._owed))], now)
-        if self.state is not SessionState.OPEN:
+        if self.state is not _OPEN:
             return
         if now >= self._progress_at:
             self._report(now)
@@ -266,7 +267,7 @@ class Reporting(Connection):
             self._hungry
             and head is not None
             and self._incoming.repair
-            and self.state is SessionState.OPEN
+            and self.state is _OPEN
             and not self.paused
             and not self._cooldown_until
         ):

@@ -27,6 +27,7 @@ class SegmentReceiver(Reporting):
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(limits)
+        self._most_taken = limits.message
         self._unconfirmed = True
         """Nothing but hello has come since the newest welcome."""
         self._handlers |= {
@@ -48,11 +49,12 @@ class SegmentReceiver(Reporting):
         if self.state is not _OPEN:
             return  # closed (LW-CLOSE-1), or from a transport that was given up (LW-RESUME-11)
         try:
-            if not self._unconfirmed and len(data) <= self.limits.message:
+            if not self._unconfirmed and len(data) <= self._most_taken:
                 audio = decode_audio(data)
                 if audio is not None:
                     self.liveness.heard_at = now
-                    self._on_audio(*audio, now)
+                    number, position, cut_through, pcm = audio
+                    self._on_audio(number, position, cut_through, pcm, now)
                     return
             self.stirred = True
             message = self._decode_first(data) if self._unconfirmed else decode(data, self.limits.message)

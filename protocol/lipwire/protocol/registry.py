@@ -44,7 +44,7 @@ class Entry:
     """The message type on the wire."""
     name: str
     message: Callable[..., m.Message]
-    sent_by: frozenset[Role]
+    sent_by: tuple[Role, ...]
     channels: frozenset[Channel]
     numbered: bool
     feature: Feature | None
@@ -55,9 +55,9 @@ class Entry:
     """How many fields have to be there: those after it may be nil (LW-WIRE-6)."""
 
 
-_SENDER: Final = frozenset({Role.SENDER})
-_RECEIVER: Final = frozenset({Role.RECEIVER})
-_BOTH: Final = frozenset(Role)
+_SENDER: Final = (Role.SENDER,)
+_RECEIVER: Final = (Role.RECEIVER,)
+_BOTH: Final = tuple(Role)
 _CONTROL: Final = frozenset({Channel.CONTROL})
 _MEDIA: Final = frozenset({Channel.MEDIA})
 _TWO: Final = frozenset(Channel)
@@ -76,7 +76,7 @@ def _entry(
     number: int,
     name: str,
     message: Callable[..., m.Message],
-    sent_by: frozenset[Role],
+    sent_by: tuple[Role, ...],
     channels: frozenset[Channel] = _CONTROL,
     feature: Feature | None = None,
     *,

@@ -40,6 +40,12 @@ from .sender_handshake import SenderSettings
 from .sender_segments import SegmentView, SenderSegments
 from .states import SegmentInput, SegmentState, SessionState
 
+_OPEN = SessionState.OPEN
+_QUEUED = SegmentState.QUEUED
+_STARTED = SegmentState.STARTED
+_CUT = SegmentState.CUT
+_MEDIA = Channel.MEDIA
+_CONTROL = Channel.CONTROL
 _AUDIO_OVERHEAD = 48
 """At least what an audio message needs beside its samples: four integers of up to 9 bytes, and heads."""
 _MOST_IN_CHUNK = 16_384
@@ -109,7 +115,7 @@ class SenderOutput(SegmentView, Connection):
     def take_outgoing(self, now: float) -> list[Outgoing]:
         """Take what is to be sent: control first, then as much audio as credit and flight allow."""
         self._express = None
-        if self.state is SessionState.OPEN:
+        if self.state is _OPEN:
             self._pump(now)
         return super().take_outgoing(now)
 
@@ -140,6 +146,21 @@ class SenderOutput(SegmentView, Connection):
         counters.bytes += size
         return encode_audio(number, start, self._segments.cut_through, pcm)
 
+    def write_behind(self, number: int, pcm: bytes | memoryview, most: int) -> bool:
+        """Write to the segment that is under way, to be taken with ``take_outgoing``; as ``write``, in the usual case.
+
+        ``most``: samples that may wait. False: it is not that case; nothing was written.
+        """
+        segment, segments = self._express, self._segments
+        if segment is None or segment.number != number:
+            return False
+        samples, rest = divmod(len(pcm), segment.frame_bytes)
+        if rest or not samples or samples > self._allowance - segment.pending or segments.buffered + samples > most:
+            return False
+        segment.append(pcm, samples)
+        segments.buffered += samples
+        return True
+
     def _pump(self, now: float) -> None:
         """Start, send and end segments, in order, as far as the bounds allow."""
         credit = -1
@@ -150,7 +171,7 @@ class SenderOutput(SegmentView, Connection):
         for segment in self._segments:
             if not segment.live:
                 continue
-            if segment.state is SegmentState.QUEUED and not self._start(segment, now):
+            if segment.state is _QUEUED and not self._start(segment, now):
                 return
             if segment.early:
                 self._send_early(segment, now)
@@ -179,7 +200,7 @@ class SenderOutput(SegmentView, Connection):
                     self._segments.buffered -= chunk.end - chunk.start
                     self._send_audio(segment.number, chunk)
                 self._sent_soon(now)
-            if segment.state is SegmentState.STARTED:
+            if segment.state is _STARTED:
                 if not segment.finished:
                     self._open_express(segment, now)
                     return
@@ -226,7 +247,7 @@ class SenderOutput(SegmentView, Connection):
         self.counters.chunks += 1
         self.counters.bytes += len(chunk.pcm)
         data = encode_audio(number, chunk.start, self._segments.cut_through, chunk.pcm)
-        self._outgoing.append((Channel.MEDIA, data))
+        self._outgoing.append((_MEDIA, data))
 
     def _most_in_chunk(self, frame_bytes: int, bound: float) -> int:
         """Bytes of PCM that one audio message may carry."""
@@ -238,8 +259,10 @@ class SenderOutput(SegmentView, Connection):
     def _credit_used(self) -> int:
         """Samples sent and not consumed, as LW-CREDIT-1 and LW-CREDIT-2 count them."""
         used = 0
-        for segment in self._segments.started():
-            cut = segment.state is SegmentState.CUT
+        for segment in self._segments:
+            if segment.state is _QUEUED:
+                break  # behind it all are, or were cut while they were
+            cut = segment.state is _CUT
             out = cut and (segment.number <= self._segments.cut_through or segment.cut_confirmed)
             if segment.result is None and not out:
                 used += segment.sent - segment.consumed
@@ -254,19 +277,19 @@ class SenderOutput(SegmentView, Connection):
     def _send_interrupt(self, message: Interrupt, now: float, *, told: bool = False) -> None:
         self._interrupts.add(message, now, repeat=self._repeat_interrupts, told=told)
         self._send(message, now)
-        if self.state is SessionState.OPEN and self.binding.separate_media:
-            self._outgoing.append((Channel.MEDIA, encode(message)))
+        if self.state is _OPEN and self.binding.separate_media:
+            self._outgoing.append((_MEDIA, encode(message)))
 
     def _send_bare(self, message: Message) -> None:
         """Send a repeat on both channels, without a number."""
         data = encode(message)
-        self._outgoing.append((Channel.CONTROL, data))
+        self._outgoing.append((_CONTROL, data))
         if self.binding.separate_media:
-            self._outgoing.append((Channel.MEDIA, data))
+            self._outgoing.append((_MEDIA, data))
 
     def _send_in_segment(self, segment: OutgoingSegment, message: Mark | Data, now: float) -> None:
         segment.early.append(message)
-        if segment.state is not SegmentState.QUEUED:
+        if segment.state is not _QUEUED:
             self._send_early(segment, now)
 
     def _sent_soon(self, now: float) -> None:
@@ -276,7 +299,7 @@ class SenderOutput(SegmentView, Connection):
     def _send_sent(self, now: float) -> None:
         """Say how far a quiet sender has sent, so that a lost tail shows (LW-REPAIR-6)."""
         self._sent_at = inf
-        segment = next((s for s in self._segments if s.state is SegmentState.STARTED), None)
+        segment = next((s for s in self._segments if s.state is _STARTED), None)
         if segment is None or segment.received >= segment.sent:
             return
         self._send(Sent(segment.number, segment.sent), now)
@@ -312,7 +335,7 @@ class SenderOutput(SegmentView, Connection):
             rest = self.format.seconds(oldest.written - oldest.heard) if oldest.live else 0.0
             self._reported, self._report_until = standing, inf
             self._report_left = rest + self.limits.grace + self._cooldown
-        if self.paused or self.state is not SessionState.OPEN:
+        if self.paused or self.state is not _OPEN:
             if self._report_until != inf:
                 self._report_left = max(self._report_until - now, 0.0)
                 self._report_until = inf
@@ -323,7 +346,7 @@ class SenderOutput(SegmentView, Connection):
         """No report of the oldest segment has come in time: end it, and cut it at the peer too."""
         oldest = self._segments.oldest
         assert oldest is not None
-        started = oldest.state is not SegmentState.QUEUED
+        started = oldest.state is not _QUEUED
         if oldest.live:
             self._segments.cut(oldest, Cause.NO_REPORT)
             if started:

@@ -15,6 +15,9 @@ from .events import Cause, StreamEnded
 from .outgoing import Chunk, OutgoingSegment
 from .states import SegmentInput, SegmentState
 
+_QUEUED = SegmentState.QUEUED
+_OVER = SegmentState.OVER
+
 
 class SenderSegments:
     """A table of segments by id; ids grow."""
@@ -41,7 +44,7 @@ class SenderSegments:
 
     def started(self) -> Iterator[OutgoingSegment]:
         """Those up to the first that is queued: behind it all are, or were cut while they were."""
-        return takewhile(lambda segment: segment.state is not SegmentState.QUEUED, self._table.values())
+        return takewhile(lambda segment: segment.state is not _QUEUED, self._table.values())
 
     def get(self, number: int) -> OutgoingSegment | None:
         """The segment of that id; None when it is over."""
@@ -74,7 +77,10 @@ class SenderSegments:
 
     def write(self, segment: OutgoingSegment, pcm: bytes | memoryview) -> None:
         """Put samples behind those of the segment that wait."""
-        self.buffered += segment.append(pcm)
+        samples = len(pcm) // segment.frame_bytes
+        if samples:
+            segment.append(pcm, samples)
+            self.buffered += samples
 
     def finish_writing(self, segment: OutgoingSegment) -> None:
         """All of it has been written."""
@@ -149,12 +155,18 @@ class SenderSegments:
     @property
     def on_wire(self) -> int:
         """How many are started and not over."""
-        return len(self.unreported) + sum(s.state is not SegmentState.OVER for s in self.started())
+        return len(self.unreported) + sum(s.state is not _OVER for s in self.started())
 
     @property
     def in_flight(self) -> int:
         """Bytes of live segments that were sent beyond what is known to have arrived."""
-        return sum(s.in_flight for s in self.started() if s.live)
+        total = 0
+        for segment in self._table.values():
+            if segment.state is _QUEUED:
+                break
+            if segment.sent > segment.highest and segment.live:
+                total += (segment.sent - segment.highest) * segment.frame_bytes
+        return total
 
 
 class SegmentView:
@@ -174,6 +186,10 @@ class SegmentView:
     def write_through(self, number: int, pcm: bytes | memoryview, now: float) -> bytes | None:  # noqa: ARG002
         """Write and take the audio message in one step. None: this can not be done; nothing was written."""
         return None
+
+    def write_behind(self, number: int, pcm: bytes | memoryview, most: int) -> bool:  # noqa: ARG002
+        """Write behind ``write_through``, if no more than ``most`` samples wait then. False: nothing was written."""
+        return False
 
     @property
     def next_segment(self) -> int:

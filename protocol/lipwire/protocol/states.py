@@ -55,9 +55,9 @@ SESSION: Final[Mapping[tuple[SessionState, SessionInput], SessionState]] = {
     **{(state, _I.CLOSE): _S.CLOSED for state in _S},
 }
 
-HANDSHAKE: Final = frozenset({_S.OPENING, _S.REOPENING})
+HANDSHAKE: Final[tuple[SessionState, ...]] = (_S.OPENING, _S.REOPENING)
 """SPEC.md's *opening*: hello, welcome and close are legal, and nothing else."""
-ATTACHED: Final = frozenset({_S.OPENING, _S.REOPENING, _S.OPEN})
+ATTACHED: Final[tuple[SessionState, ...]] = (_S.OPEN, _S.OPENING, _S.REOPENING)
 """There is a transport."""
 
 

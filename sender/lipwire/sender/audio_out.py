@@ -56,6 +56,7 @@ from .segment import Segment
 _log = Log("lipwire.sender")
 _NEW_SESSION = (CloseCode.PEER_GONE, CloseCode.UNKNOWN_SESSION, CloseCode.RESUME_STATE)
 """After these a new session may do; after others only when the peer says when to come again (LW-CLOSE-7)."""
+_MEDIA = Channel.MEDIA
 _WATCH_EVERY = 8
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 2.0
 _STEADY = 1.0
@@ -348,21 +349,23 @@ class AudioOut:
     def _full_message(self) -> str:
         return f"{self._buffer_seconds:g} s of audio wait to be sent: interrupt, wait with write(), or set buffer="
 
-    def _write_through(self, number: int, data: bytes | memoryview) -> bool:
-        """Write, and send at once, in the usual case: the first of this turn, and nothing is in the way."""
-        if self._in_turn:
-            return False
+    def _write_at_once(self, number: int, data: bytes | memoryview) -> bool:
+        """Write in the usual case, when nothing is in the way: send it, or leave it to the end of this turn."""
         shell = self._shell
         if shell.sending or number < self._first_segment:
             return False
-        message = shell.connection.write_through(number, data, self._now())
+        core = shell.connection
+        if self._in_turn:
+            self._turn_wrote = True
+            return core.write_behind(number, data, self._buffer_samples)
+        message = core.write_through(number, data, self._now())
         if message is None:
             return False
         if self._single_writes:
             self._single_writes -= 1
         else:
             self._in_turn = call_soon(self._end_turn)
-        shell.send(((Channel.MEDIA, message),))
+        shell.send(((_MEDIA, message),))
         return True
 
     def _write(self, number: int, data: bytes | memoryview) -> bool:

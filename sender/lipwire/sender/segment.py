@@ -74,7 +74,7 @@ class Segment:
         """
         data = self._reader.read(pcm)
         out = self._out
-        if out._write_through(self.number, data):
+        if out._write_at_once(self.number, data):
             if self.first_write_at is None:
                 self.first_write_at = out._now()
             self._written += len(data) // out._frame_bytes

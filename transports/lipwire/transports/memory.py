@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from lipwire.protocol.channels import Wire
     from lipwire.transports.base import Deliver, Received
 
+_MEDIA = Channel.MEDIA
+_CONTROL = Channel.CONTROL
 MEMORY_BINDING = Binding(name="memory", separate_media=False)
 """One ordered, reliable channel, as a WebSocket has."""
 
@@ -55,13 +57,13 @@ class MemoryTransport(Transport):
         if end is not None:
             raise end.error()
         size = len(message) if type(message) is bytes else size_of(message)
-        most = self.binding.max_media_message if channel is Channel.MEDIA else self.binding.max_message
+        most = self.binding.max_media_message if channel is _MEDIA else self.binding.max_message
         if size > most:
             raise MessageTooLarge(f"{size} bytes on {channel.value}; the most is {most}")
         other = self._other
         if other._unread + size > self._max_buffered:
             raise TransportOverflow(f"{other._unread} bytes wait; the most is {self._max_buffered}")
-        if other._inbox.put(channel if self._separate else Channel.CONTROL, message):
+        if other._inbox.put(channel if self._separate else _CONTROL, message):
             other._unread += size
 
     def buffered(self) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 from . import report
 
-FIGURES = ("cpu", "websocket", "webrtc", "native", "memory", "loss", "links", "sessions", "soak")
+FIGURES = ("cpu", "websocket", "webrtc", "native", "loops", "memory", "loss", "links", "sessions", "soak")
 RESULTS = Path("benchmarks/results.json")
 LONGEST = 7_200.0
 """Seconds after which a figure is given up."""

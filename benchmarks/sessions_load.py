@@ -7,7 +7,6 @@ session, with the position and the time of sending written into the frame. What 
 from __future__ import annotations
 
 import gc
-import os
 import select
 import socket
 import struct
@@ -22,7 +21,7 @@ from lipwire.protocol.messages import Numbered, SegmentStart, Welcome
 from lipwire.protocol.sender_handshake import SenderSettings, make_hello
 from lipwire.transports.urls import SUBPROTOCOL
 
-from .processes import say_to_parent
+from .processes import go_first, say_to_parent
 
 PERIOD = 0.020
 PCM = 960
@@ -154,7 +153,7 @@ def main() -> None:
     kind, address, count, core = sys.argv[1:]
     load = Load(kind, address, int(count))
     say_to_parent(connected=len(load.sessions))
-    os.sched_setaffinity(0, {int(core)})
+    go_first(int(core))
     gc.disable()
     load.run(1.0)
     say_to_parent(warm=True)

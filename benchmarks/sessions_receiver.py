@@ -21,7 +21,7 @@ from lipwire.protocol import SessionError
 from lipwire.receiver import Acceptor, Audio, AudioIn, serve_websocket
 
 from .clocks import Stopwatch
-from .processes import say_to_parent
+from .processes import go_first, say_to_parent
 from .profile import Profile
 from .sessions_load import PCM_AT
 
@@ -129,5 +129,5 @@ async def main(kind: str) -> None:
 
 
 if __name__ == "__main__":
-    os.sched_setaffinity(0, {int(sys.argv[3])})
+    go_first(int(sys.argv[3]))
     anyio.run(main, sys.argv[1], backend_options={"use_uvloop": sys.argv[2] == "uvloop"})

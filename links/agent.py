@@ -18,6 +18,7 @@ from lipwire.sender import AudioOut, Segment
 from lipwire.transports import connector_for
 
 from .avatar import tell
+from .namespaces import go_first
 from .speech import FORMAT, LONG, samples
 
 CHUNK = FORMAT.samples(0.020)
@@ -88,6 +89,8 @@ async def main() -> None:
     try:
         async with AudioOut(connector_for(settings["url"]), format=FORMAT, on_event=on_event) as out:
             tell("open")
+            if settings.get("measured"):
+                go_first(1)
             await DO[settings["do"]](out, settings)
             tell("statistics", asdict(out.statistics()))
     except SessionError as error:

@@ -17,6 +17,7 @@ from lipwire.protocol import SessionError
 from lipwire.receiver import Acceptor, Audio, AudioIn, Interrupted, SegmentEnd, SegmentStart
 from lipwire.transports import listener_for
 
+from .namespaces import go_first
 from .speech import FORMAT, samples
 
 
@@ -124,6 +125,8 @@ async def main() -> None:
         tell("listening")
         async for audio in acceptor:
             tell("session")
+            if settings.get("measured"):
+                go_first(1)
             tasks.create_task(Judge(audio, settings.get("play", False)).run())
 
 

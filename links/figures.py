@@ -39,7 +39,7 @@ def interrupts(
     transport: Transport, loss: float = 0.0, count: int = 300, seed: int = 1, link: Faults = LINK
 ) -> dict[str, Any]:
     """Interrupts with a minute of audio at hand, and the segment that is begun at once after each."""
-    with Link(replace(link, loss=loss, seed=seed), measures=True) as between:
+    with Link(replace(link, loss=loss, seed=seed)) as between:
         avatar, agent = _start(between, transport, do="interrupts", count=count, seed=seed)
         agent_lines = list(agent)
         avatar_lines = _until_totals(avatar)
@@ -56,6 +56,7 @@ def interrupts(
         "count": len(calls),
         "not_told": len(calls) - len(told),
         "without_sample": len(calls) - len(spoken),
+        "slowest": _slowest(told, cut),
         "interrupt_ms": spread([cut[old] - at for at, old in told]),
         "first_sample_ms": spread([first[new] - at for at, new in spoken]),
         "bytes_per_second": round((calls[-1][4] - calls[0][4]) / (calls[-1][1] - calls[0][1])),
@@ -63,11 +64,17 @@ def interrupts(
     }
 
 
+def _slowest(told: list[tuple[float, int]], cut: dict[int, float]) -> list[tuple[int, float]]:
+    """The five slowest interrupts: which, and how long."""
+    took = [(number, round(1_000 * (cut[old] - at), 1)) for number, (at, old) in enumerate(told)]
+    return sorted(took, key=lambda pair: -pair[1])[:5]
+
+
 def speech(
     transport: Transport, loss: float = 0.0, seconds: float = 60.0, seed: int = 1, link: Faults = LINK
 ) -> dict[str, Any]:
     """Speech in real time: how long each 20 ms of it take from ``write`` to ``Audio``, and whether all is there."""
-    with Link(replace(link, loss=loss, seed=seed), measures=True) as between:
+    with Link(replace(link, loss=loss, seed=seed)) as between:
         avatar, agent = _start(between, transport, do="speech", seconds=seconds)
         agent_lines = list(agent)
         avatar_lines = _until_totals(avatar)
@@ -89,7 +96,7 @@ def speech(
 
 def unbounded(transport: Transport, seconds: float = 20.0, link: Faults = LINK, size: int = 960) -> dict[str, Any]:
     """What the bare library carries over the same link when all is given to it at once, in messages of ``size``."""
-    with Link(link, measures=True) as between:
+    with Link(link) as between:
         settings = json.dumps({"transport": transport, "seconds": seconds, "size": size})
         taker = between.start(1, "links.bare", "take", settings)
         taker.until("listening")
@@ -101,9 +108,10 @@ def unbounded(transport: Transport, seconds: float = 20.0, link: Faults = LINK, 
 def _start(between: Link, transport: Transport, **agent: Any) -> Any:
     """Start both ends; the avatar listens before the agent connects."""
     url = URLS[transport]
-    avatar = between.start(1, "links.avatar", json.dumps({"url": url}))
+    both = {"url": url, "measured": True}
+    avatar = between.start(1, "links.avatar", json.dumps(both))
     avatar.until("listening")
-    return avatar, between.start(0, "links.agent", json.dumps({"url": url, **agent}))
+    return avatar, between.start(0, "links.agent", json.dumps(both | agent))
 
 
 def _until_totals(avatar: Iterable[Any]) -> list[Any]:

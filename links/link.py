@@ -70,7 +70,6 @@ class Link:
         there: what goes wrong from host 0 to host 1. The random faults befall every packet; ``jitter`` keeps their
             order unless ``reorder`` is set as well; ``cut_after`` has no meaning here.
         back: from host 1 to host 0; as ``there`` unless given.
-        measures: whether the programs go before the machine's other work, where that is allowed.
 
     Raises, on entering:
         Unavailable: namespaces or TUN devices are not to be had.
@@ -78,8 +77,7 @@ class Link:
 
     addresses = ADDRESSES
 
-    def __init__(self, there: Faults, back: Faults | None = None, *, measures: bool = False) -> None:
-        self._priority = 1 if measures else 0
+    def __init__(self, there: Faults, back: Faults | None = None) -> None:
         self._first = (there, there if back is None else back)
         self._programs: list[Program] = []
 
@@ -126,7 +124,7 @@ class Link:
     def start(self, host: Host, module: str, *arguments: str, limit: float = 900.0) -> Program:
         """Run ``python -m module`` on a host, for at most ``limit`` seconds."""
         enter = "from links.namespaces import main; main()"
-        inside = [sys.executable, "-c", enter, str(self._pid), str(self._namespaces[host]), str(self._priority)]
+        inside = [sys.executable, "-c", enter, str(self._pid), str(self._namespaces[host])]
         program = [sys.executable, "-m", module, *arguments]
         process = subprocess.Popen([*inside, *program], cwd=_ROOT, stdout=subprocess.PIPE, text=True)
         self._programs.append(Program(process, limit))

@@ -94,7 +94,10 @@ def enter(pid: int, namespace: int) -> None:
 
 
 def go_first(priority: int) -> None:
-    """Run before the machine's other work where that is allowed, so that it is not the machine that is measured."""
+    """Run before the machine's other work where that is allowed, so that it is not the machine that is measured.
+
+    For what sleeps nearly always; not for a program that still starts up.
+    """
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
 
@@ -125,9 +128,7 @@ def _check(result: int, call: str) -> None:
 
 
 def main() -> None:
-    """Run a program in a namespace: the process that holds it, its file there, a priority, and the command."""
-    pid, namespace, priority, *program = sys.argv[1:]
+    """Run a program in a namespace: the process that holds it, its file there, and the command."""
+    pid, namespace, *program = sys.argv[1:]
     enter(int(pid), int(namespace))
-    if int(priority):
-        go_first(int(priority))
     os.execvp(program[0], program)

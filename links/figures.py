@@ -56,18 +56,11 @@ def interrupts(
         "count": len(calls),
         "not_told": len(calls) - len(told),
         "without_sample": len(calls) - len(spoken),
-        "slowest": _slowest(told, cut),
         "interrupt_ms": spread([cut[old] - at for at, old in told]),
         "first_sample_ms": spread([first[new] - at for at, new in spoken]),
         "bytes_per_second": round((calls[-1][4] - calls[0][4]) / (calls[-1][1] - calls[0][1])),
         **{name: totals[name] for name in ("lost_samples", "wrong_samples", "concealed_samples")},
     }
-
-
-def _slowest(told: list[tuple[float, int]], cut: dict[int, float]) -> list[tuple[int, float]]:
-    """The five slowest interrupts: which, and how long."""
-    took = [(number, round(1_000 * (cut[old] - at), 1)) for number, (at, old) in enumerate(told)]
-    return sorted(took, key=lambda pair: -pair[1])[:5]
 
 
 def speech(

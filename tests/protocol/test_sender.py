@@ -460,7 +460,32 @@ def test_only_the_first_interrupt_is_numbered() -> None:
     outgoing = peer.core.take_outgoing(peer.now)
     assert [data[1] == 6 for _, data in outgoing] == [True, False]
     peer.wait(0.02)
-    assert [data[1] for _, data in peer.core.take_outgoing(peer.now)] == [4, 20, 20]  # the first is a ping
+    outgoing = peer.core.take_outgoing(peer.now)
+    assert [data[1] for channel, data in outgoing if channel is Channel.CONTROL] == [4, 20]  # the first is a ping
+    # The segment's start and end, and the interrupt, as they were numbered.
+    assert [data[1] for channel, data in outgoing if channel is Channel.MEDIA] == [20, 6, 6, 6]
+
+
+def test_with_an_interrupts_repeats_go_copies_of_how_the_next_segment_begins() -> None:
+    peer = PlayedReceiver("repair", "resume", binding=WEBRTC)
+    peer.say(480, end=False)
+    peer.sent()
+    peer.send(m.Acknowledge(peer.taken))
+    peer.core.interrupt(peer.now)
+    number = peer.core.open_segment(None, peer.now)
+    peer.core.write(number, bytes(96_000), peer.now)
+    first = peer.core.take_outgoing(peer.now)
+    numbered = [data for channel, data in first if channel is Channel.CONTROL and data[1] == 6]
+    (audio, *_) = [data for channel, data in first if channel is Channel.MEDIA and data[1] == 17]
+    assert len(numbered) == 2  # the interrupt, and the start of the segment
+    copies = []
+    for delay in (0.020, 0.040):
+        peer.wait(delay)
+        outgoing = [data for channel, data in peer.core.take_outgoing(peer.now) if channel is Channel.MEDIA]
+        copies.append([data for data in outgoing if data in (*numbered, audio)])
+    assert copies == [[*numbered, audio], numbered]  # the chunk once: after that it is asked for
+    peer.send(m.Cut(1, 1, [[1, 0]]))
+    assert peer.timed(m.SegmentStart, 1.0) == []
 
 
 def test_over_a_reliable_transport_an_interrupt_is_sent_once() -> None:

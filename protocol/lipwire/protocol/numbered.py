@@ -175,6 +175,20 @@ class NumberedControl:
                 out.append(encode(Acknowledge(self.taken)))
         return out
 
+    def copies(self, most: int) -> list[bytes]:
+        """Give what the peer has not taken, oldest first, as far as it fits into ``most`` bytes.
+
+        For a channel that may lose: an acknowledgement that is due is still sent.
+        """
+        out: list[bytes] = []
+        for kept in self._unacknowledged:
+            data = encode(Numbered(kept.number, self.taken, kept.message))
+            most -= len(data)
+            if most < 0:
+                break
+            out.append(data)
+        return out
+
     def _encoded(self, number: int, message: Message) -> bytes:
         self._acknowledge_at = inf  # every numbered message carries the count
         return encode(Numbered(number, self.taken, message))

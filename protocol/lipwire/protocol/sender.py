@@ -252,8 +252,11 @@ class SenderConnection(SenderReports):
                 self._outgoing.append((Channel.CONTROL, self._hello))
                 self._hello_at = now + HELLO_REPEAT
         elif self.state is SessionState.OPEN:
-            for message in self._interrupts.due(now, repeat=self._repeat_interrupts):
+            interrupts = self._interrupts.due(now, repeat=self._repeat_interrupts)
+            for message in interrupts:
                 self._send_bare(message)
+            if interrupts:
+                self._begin_again(now)
             if now >= self._sent_at:
                 self._send_sent(now)
             if now >= self._report_until:

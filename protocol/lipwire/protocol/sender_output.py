@@ -21,6 +21,7 @@ from .formats import PcmFormat
 from .interrupts import PendingInterrupts
 from .limits import (
     BOUNDS,
+    INTERRUPT_REPEAT,
     MAX_SEGMENT,
     REPEAT,
     SENT_DELAY,
@@ -58,7 +59,7 @@ class SenderCounters:
     chunks: int = 0
     bytes: int = 0
     chunks_again: int = 0
-    """Sent again because the receiver asked."""
+    """Sent again: because the receiver asked, or behind an interrupt, in case the first was lost."""
     samples_again: int = 0
     interrupts: int = 0
     last_interrupt_latency: float = 0.0
@@ -286,6 +287,25 @@ class SenderOutput(SegmentView, Connection):
         self._outgoing.append((_CONTROL, data))
         if self.binding.separate_media:
             self._outgoing.append((_MEDIA, data))
+
+    def _begin_again(self, now: float) -> None:
+        """Send again on media what the next segment would wait for if a packet was lost (LW-INTERRUPT-2)."""
+        if not self.binding.separate_media or self.binding.media_reliable:
+            return
+        for data in self.numbered.copies(self.binding.max_media_message):
+            self._outgoing.append((Channel.MEDIA, data))
+        for segment in self._segments.started():
+            if segment.live and segment.received == 0:
+                for chunk in segment.kept_in(0, 1):
+                    if chunk.again_at is None and now - chunk.sent_at > INTERRUPT_REPEAT[0] / 2:
+                        self._send_again(segment.number, chunk, now)
+
+    def _send_again(self, number: int, chunk: Chunk, now: float) -> None:
+        chunk.again_at = now
+        self.counters.chunks_again += 1
+        self.counters.samples_again += chunk.end - chunk.start
+        self._flight.next_at += len(chunk.pcm) * self._flight.byte_time
+        self._send_audio(number, chunk)
 
     def _send_in_segment(self, segment: OutgoingSegment, message: Mark | Data, now: float) -> None:
         segment.early.append(message)

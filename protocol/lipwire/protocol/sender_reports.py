@@ -157,8 +157,4 @@ class SenderReports(SenderOutput):
                 )
             for chunk in segment.kept_in(first, end):
                 if now - (chunk.sent_at if chunk.again_at is None else chunk.again_at) >= patience:
-                    chunk.again_at = now
-                    self.counters.chunks_again += 1
-                    self.counters.samples_again += chunk.end - chunk.start
-                    self._flight.next_at += len(chunk.pcm) * self._flight.byte_time
-                    self._send_audio(segment.number, chunk)
+                    self._send_again(segment.number, chunk, now)

@@ -58,6 +58,8 @@ MAX_MESSAGE = 2 * 1024 * 1024
 """Above the cap of the ``message`` limit, so that the protocol refuses what is too large (SPEC LW-WEBSOCKET-3)."""
 MAX_BUFFERED = 16 * 1024 * 1024
 CLOSE_TIMEOUT = 5.0
+MOST_IN_BATCH, MOST_BYTES_IN_BATCH = 64, 65_536
+"""What one call of ``receive`` gives at most, or one message more: a peer that floods is one among others."""
 READ_AHEAD = (256, 64)
 """Frames read ahead of ``receive``: at and below which number reading stops, and resumes."""
 
@@ -104,6 +106,8 @@ class WebSocketTransport(Transport):
         self._close_timeout = close_timeout
         self._closed = False
         self._receiving = False
+        self._flooded = False
+        """The last batch was a full one."""
 
     def send(self, channel: Channel, message: Wire) -> None:
         """See :meth:`Transport.send`. Both channels are the one stream."""
@@ -131,10 +135,12 @@ class WebSocketTransport(Transport):
             raise anyio.BusyResourceError("receiving from")
         self._receiving = True
         try:
+            if self._flooded:
+                await asyncio.sleep(0)  # with all that is there at hand, recv would never let others run
             while not self._closed:
                 first = await self.connection.recv()
                 batch: list[Received] = [(Channel.CONTROL, first)]
-                batch.extend(self._ready())
+                batch.extend(self._ready(len(first)))
                 if not self._closed:
                     return batch
             # Go on reading, for what is unread here can keep the closing handshake from being read.
@@ -145,19 +151,23 @@ class WebSocketTransport(Transport):
             self._receiving = False
         raise self._end().error()
 
-    def _ready(self) -> list[Received]:
-        """What has arrived already, without giving up control.
+    def _ready(self, size: int) -> list[Received]:
+        """What has arrived already, up to a bound, without giving up control; ``size``: of what was taken before it.
 
         The library has no ``recv_nowait``. But its ``recv`` promises that cancelling it loses nothing, so it
         is run up to where it would wait, and cancelled there: this saves a task or a switch per message.
         """
         ready: list[Received] = []
         while True:
+            self._flooded = len(ready) >= MOST_IN_BATCH or size >= MOST_BYTES_IN_BATCH
+            if self._flooded:
+                return ready
             step = self.connection.recv()
             try:
                 step.send(None)
             except StopIteration as done:
                 ready.append((Channel.CONTROL, done.value))
+                size += len(done.value)
                 continue
             except ConnectionClosed:
                 # The next call of receive finds it again.

@@ -300,6 +300,38 @@ class Acceptor:
         if not allowed:
             raise RemoteProtocolError(CloseCode.UNAUTHORIZED, "the token is missing or wrong")
 
+    async def _undisturbed(self, transport: Transport, work: Awaitable[None]) -> None:
+        """Wait for ``work``, while the peer waits too: before welcome it has nothing to say (LW-OPEN-1).
+
+        What it says all the same would pile up in the transport.
+
+        Raises:
+            RemoteProtocolError: it said something; or what ``work`` raises.
+            TransportError: it is gone.
+        """
+        error: Exception | None = None
+        working = anyio.CancelScope()
+
+        async def watch() -> None:
+            nonlocal error
+            try:
+                await transport.receive()
+                error = RemoteProtocolError(CloseCode.OUT_OF_STATE, "a message before welcome")
+            except TransportError as gone:
+                error = gone
+            working.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch)
+            try:
+                with working:
+                    await work
+            except Exception as failed:  # not through the group, which would wrap it
+                error = error or failed
+            tasks.cancel_scope.cancel()
+        if error is not None:
+            raise error
+
     async def _make_room(self, greeting: Greeting) -> None:
         """Make sure that one more session may be opened, and by this agent.
 
@@ -344,7 +376,7 @@ class Acceptor:
         """
         if hello.resume is not None:
             raise RemoteProtocolError(CloseCode.UNKNOWN_SESSION, "there is no such session (any more)")
-        await self._make_room(_greeting(hello, transport))
+        await self._undisturbed(transport, self._make_room(_greeting(hello, transport)))
         if hello.session in self._sessions:
             raise RemoteProtocolError(CloseCode.RESUME_REFUSED, "the session was opened twice at once")
         connection = ReceiverConnection(self._settings)
@@ -377,7 +409,7 @@ class Acceptor:
         core, shell, secret = audio._core, audio._shell, secrets.token_bytes(_SECRET_BYTES)
         assert isinstance(core, ReceiverConnection)
         if hello.resume is None:  # anew, in the place of a first hello: it has to prove as much as that one
-            await self._authorize(_greeting(hello, transport))
+            await self._undisturbed(transport, self._authorize(_greeting(hello, transport)))
             core.open(hello, transport.binding, secret, self._now())
         else:
             core.resume(hello, transport.binding, secret, self._now())

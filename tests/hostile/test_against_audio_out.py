@@ -120,23 +120,26 @@ async def test_no_session(retry: int | None) -> None:
 
 async def test_a_window_of_nothing() -> None:
     async with avatar(lambda avatar: opened(avatar, limits={"window": 0})) as listener:
+        out = agent(listener)
         with pytest.raises(SessionRefused) as refused:
-            async with agent(listener):
-                pytest.fail("opened")
+            await out.__aenter__()
         assert refused.value.close.code is CloseCode.INVALID_FIELD
 
 
 async def test_a_window_of_everything() -> None:
     """It takes the cap; and as nothing is reported as received, what is on its way stays a fraction of that."""
-    async with avatar(lambda avatar: opened(avatar, limits={"window": MAX_INT})) as listener:
-        async with agent(listener) as out:
-            assert out._shell.connection.window == 60 * 24_000
-            segment = out.segment()
-            await segment.write(bytes(2 * 24_000 * 100))
-            await settle()
-            assert out.statistics().in_flight <= 60 * 48_000
-            assert listener.avatars[0].bytes_of_audio <= 48_000  # type: ignore[attr-defined]
-            await out.aclose()
+
+    async def wide(avatar: Avatar) -> None:
+        await opened(avatar, limits={"window": MAX_INT})
+
+    async with avatar(wide) as listener, agent(listener) as out:
+        assert out._shell.connection.window == 60 * 24_000
+        segment = out.segment()
+        await segment.write(bytes(2 * 24_000 * 100))
+        await settle()
+        assert out.statistics().in_flight <= 60 * 48_000
+        assert listener.avatars[0].bytes_of_audio <= 48_000  # type: ignore[attr-defined]
+        await out.aclose()
 
 
 async def test_an_answer_and_then_nothing() -> None:

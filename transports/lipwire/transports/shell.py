@@ -14,7 +14,6 @@ from math import inf
 from typing import Any, Generic, TypeVar
 
 import anyio
-import anyio.lowlevel
 
 from lipwire.protocol.channels import Channel, Wire
 from lipwire.protocol.connection import Connection, Outgoing
@@ -23,9 +22,14 @@ from lipwire.protocol.trace import TraceHook, event_record, message_record
 
 from .base import Received, Transport, TransportBroken, TransportEnded, TransportError
 from .logs import Log
+from .loop import Timer, new_timer
 
 CLOSE_TIME = 2.0
 """Seconds that closing a transport may take."""
+
+
+_TIMER_STEP = 0.001
+_CLOCK_ERROR = 1e-6
 
 
 class _TransportFailed(TransportError):
@@ -70,8 +74,9 @@ class Shell(Generic[C]):
         self._flush_again = False
         self._events: deque[Event] = deque()
         self._telling = False
+        self._timer: Timer | None = None
         self._timer_until = inf
-        self._timer_wake = anyio.Event()
+        """When it will call back."""
 
     def flush(self) -> None:
         """Send what is to be sent, pass events on, re-arm the timer."""
@@ -86,8 +91,9 @@ class Shell(Generic[C]):
         if events:
             self._events += events
             self._tell_events()
-        if connection.next_deadline() < self._timer_until:
-            self._timer_wake.set()
+        deadline = connection.next_deadline()
+        if deadline < self._timer_until:
+            self._set_timer(deadline)
         if self._on_flush is not None:
             self._on_flush()
 
@@ -174,20 +180,29 @@ class Shell(Generic[C]):
 
     async def run_timer(self) -> None:
         """Call the state machine whenever its deadline comes. Runs until it is cancelled."""
-        while True:
-            self._timer_wake = anyio.Event()
-            self._timer_until = self.connection.next_deadline()
-            delay = self._timer_until - self.clock()
-            if delay > 0:
-                with anyio.move_on_after(None if delay == inf else delay):
-                    await self._timer_wake.wait()
-                    continue
-            else:
-                await anyio.lowlevel.checkpoint()
-            self.connection.expire(self.clock())
-            self.flush()
+        self._timer = new_timer(self._on_timer)
+        try:
+            self._set_timer(self.connection.next_deadline())
+            await self._timer.run()
+        finally:
+            self._timer, self._timer_until = None, inf
 
     # -- within --------------------------------------------------------------------------------------------
+
+    def _set_timer(self, deadline: float) -> None:
+        if self._timer is not None and deadline != inf:
+            self._timer_until = deadline
+            self._timer.set(max(deadline - self.clock(), 0.0))
+
+    def _on_timer(self) -> None:
+        self._timer_until = inf
+        deadline = self.connection.next_deadline()
+        early = deadline - self.clock()
+        if early > _CLOCK_ERROR:  # the deadline has moved, or the loop's timers go in steps
+            self._set_timer(max(deadline, self.clock() + _TIMER_STEP))
+            return
+        self.connection.expire(self.clock())
+        self.flush()
 
     def _deliver(self, transport: Transport, channel: Channel, data: Wire) -> None:
         """Take one message from the transport that is being served, as it arrives."""

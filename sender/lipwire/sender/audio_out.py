@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import random
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self
 
 import anyio
 import anyio.abc
 import anyio.lowlevel
 
 from lipwire.protocol.channels import Channel
-from lipwire.protocol.codec import decode, encode
 from lipwire.protocol.errors import (
     Close,
     CloseCode,
     LipwireError,
     LocalProtocolError,
-    RemoteProtocolError,
-    SessionError,
-    session_error,
 )
 from lipwire.protocol.events import (
     Cause,
@@ -31,41 +25,30 @@ from lipwire.protocol.events import (
     InterruptConfirmed,
     MarkReached,
     SessionEnded,
-    SessionOpened,
     StreamEnded,
     StreamStarted,
-    TransportDropped,
 )
 from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.limits import Limits
 from lipwire.protocol.registry import Feature
-from lipwire.protocol.sender import SenderConnection
-from lipwire.protocol.sender_handshake import SenderSettings, make_hello
+from lipwire.protocol.sender_handshake import SenderSettings
 from lipwire.protocol.states import SessionState
 from lipwire.protocol.trace import TraceHook
-from lipwire.protocol.version0_sender import SenderConnection0, SenderSettings0
-from lipwire.transports.base import Connector, ConnectRefused, MissingExtra, Transport, TransportError
-from lipwire.transports.logs import Log
+from lipwire.protocol.version0_sender import SenderSettings0
+from lipwire.transports.base import Connector, Transport
 from lipwire.transports.loop import call_soon
-from lipwire.transports.shell import Shell
 
 from .pcm import PcmReader
 from .results import SenderStatistics, stream_ended
 from .segment import Segment
+from .session import KeptSession, check_hello
 
-_log = Log("lipwire.sender")
-_NEW_SESSION = (CloseCode.PEER_GONE, CloseCode.UNKNOWN_SESSION, CloseCode.RESUME_STATE)
-"""After these a new session may do; after others only when the peer says when to come again (LW-CLOSE-7)."""
 _MEDIA = Channel.MEDIA
 _WATCH_EVERY = 8
-_BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 2.0
-_STEADY = 1.0
-"""Seconds that a session has to last for the pause before the one in its place to be short again."""
-
-_Core: TypeAlias = SenderConnection | SenderConnection0
+"""Single writes from one turn of the event loop in which more are waited for to the next."""
 
 
-class AudioOut:
+class AudioOut(KeptSession):
     """Streams an agent's speech to an avatar, interrupts it, and tells what was heard.
 
     An async context manager. Entering waits until the session is open (or, with ``wait_connected=False``, not at all:
@@ -125,39 +108,36 @@ class AudioOut:
         if not callable(transport) and not isinstance(transport, Transport):
             hint = f": connector_for({transport!r}) makes one" if isinstance(transport, str) else ""
             raise TypeError(f"AudioOut takes a connector or a transport, not {type(transport).__name__}{hint}")
-        self._connector: Connector = _Once(transport) if isinstance(transport, Transport) else transport
+        if version == 0 and auth is not None:
+            raise LocalProtocolError(CloseCode.OUT_OF_STATE, "version 0 can not carry a token")
+        settings: SenderSettings | SenderSettings0
+        if version == 0:
+            settings = replace(
+                version_0 or SenderSettings0(),
+                format=self.wire_format,
+                limits=limits or Limits(),
+                connect_time=connect_timeout,
+            )
+        else:
+            settings = SenderSettings(
+                formats=(self.wire_format,),
+                limits=limits or Limits(),
+                features=features,
+                auth=auth,
+                info=dict(info or {}),
+                connect_time=connect_timeout,
+            )
+            check_hello(settings)
+        super().__init__(transport, settings, trace=trace, clock=clock)
         self._buffer_samples = max(self.wire_format.samples(buffer), 1)
         self._buffer_seconds = buffer
         self._frame_bytes = self.wire_format.frame_bytes
-        self._connect_timeout = connect_timeout
-        self._limits = limits or Limits()
-        self._features = features
-        self._auth = auth
-        self._info = dict(info or {})
         self._user_hook = on_event
-        self._trace = trace
         self._wait_connected = wait_connected
-        if version == 0 and auth is not None:
-            raise LocalProtocolError(CloseCode.OUT_OF_STATE, "version 0 can not carry a token")
-        self._version_0 = (version_0 or SenderSettings0()) if version == 0 else None
-        if self._version_0 is None:
-            _check_hello(self._settings(1))
-        self._now = clock
-        self._first_segment = 1
-        self._shell = self._new_shell(first_segment=1)
         self._segments: dict[int, Segment] = {}
-        self._ready = anyio.Event()
-        self._over = anyio.Event()
         self._idle = anyio.Event()
         self._room_changed = anyio.Event()
         self._interrupts: list[tuple[int, anyio.Event]] = []
-        self._last_transport_error = ""
-        self._retry_after: float | None = None
-        self._backoff = _BACKOFF_FIRST
-        self._opened_at = 0.0
-        self._close: Close | None = None
-        self._sessions = 0
-        self._openings = 0
         self._writes = 0
         self._in_turn = False
         """Something was written, and sent, in this turn of the event loop; its end sends the rest."""
@@ -165,9 +145,7 @@ class AudioOut:
         """There is a rest."""
         self._single_writes = 0
         """So many writes go out without regard to what else is written in their turn."""
-        self._leaving = False
         self._finishing = False
-        self._session_over = anyio.Event()
         self._tasks: anyio.abc.TaskGroup | None = None
 
     # -- the session ---------------------------------------------------------------------------------------
@@ -176,7 +154,7 @@ class AudioOut:
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         try:
-            self._shell = self._new_shell(first_segment=1)  # its connect time begins here
+            self._shell = self._new_shell()  # its connect time begins here
             self._tasks.start_soon(self._keep_connected)
             if self._wait_connected:
                 await self.connected()
@@ -422,136 +400,9 @@ class AudioOut:
 
     # -- within --------------------------------------------------------------------------------------------
 
-    def _new_shell(self, first_segment: int) -> Shell[_Core]:
-        core = self._new_core(first_segment)
-        return Shell(
-            core,
-            self._on_event,
-            log=_log.bind(session=core.session.hex()[:8]),
-            trace=self._trace,
-            clock=self._now,
-            on_flush=self._wake_writers,
-        )
-
-    def _new_core(self, first_segment: int) -> _Core:
-        session, now = secrets.token_bytes(16), self._now()
-        if self._version_0 is not None:
-            settings_0 = replace(
-                self._version_0,
-                format=self.wire_format,
-                limits=self._limits,
-                connect_time=self._connect_timeout,
-                first_segment=first_segment,
-            )
-            return SenderConnection0(settings_0, session, now)
-        return SenderConnection(self._settings(first_segment), session, now)
-
-    def _settings(self, first_segment: int) -> SenderSettings:
-        return SenderSettings(
-            formats=(self.wire_format,),
-            limits=self._limits,
-            features=self._features,
-            auth=self._auth,
-            info=self._info,
-            connect_time=self._connect_timeout,
-            first_segment=first_segment,
-        )
-
-    def _wake_writers(self) -> None:
+    def _on_flush(self) -> None:
         """Audio was sent or cut, perhaps: wake who waits for room."""
         self._room_changed.set()
-
-    def _error(self) -> SessionError:
-        assert self._close is not None
-        close = self._close
-        if self._last_transport_error and self._sessions == 0 and close.by_peer is None:
-            close = Close(code=close.code, reason=self._last_transport_error, by_peer=None)
-        return session_error(close, opened=self._sessions > 0)
-
-    async def _keep_connected(self) -> None:
-        """Connect, serve, and connect again, until the session is over for good.
-
-        Shielded, for it ends as soon as the session does, and whoever leaves ``async with``, by a cancellation too,
-        closes the session first: so the peer is told, and every transport is closed.
-        """
-        try:
-            with anyio.CancelScope(shield=True):
-                while self._close is None:
-                    shell, self._session_over = self._shell, anyio.Event()
-                    async with anyio.create_task_group() as tasks:
-                        tasks.start_soon(shell.run_timer)
-                        tasks.start_soon(self._connect_in_turn, shell)
-                        await self._session_over.wait()
-                        tasks.cancel_scope.cancel()
-        finally:
-            self._over.set()
-
-    async def _connect_in_turn(self, shell: Shell[_Core]) -> None:
-        """One session's transports, one after the other, with a growing pause between failures."""
-        if self._sessions:
-            await self._back_off()
-        while not _is_over(shell):
-            self._retry_after = None
-            try:
-                transport = await self._connector()
-            except (ConnectRefused, MissingExtra, _Exhausted) as error:
-                self._give_up(shell, error)
-                return
-            except (TransportError, OSError) as error:
-                self._last_transport_error = str(error) or repr(error)
-                shell.log.info("connecting failed", error=self._last_transport_error)
-            except Exception as error:
-                shell.log.exception("the connector failed")
-                self._give_up(shell, error)
-                return
-            else:
-                await self._use(shell, transport)
-                if _is_over(shell):
-                    return
-            await self._back_off()
-
-    async def _back_off(self) -> None:
-        """Pause before the next try: longer each time, and at least as long as the peer asked."""
-        # Chance keeps many agents from coming back at the same instant.
-        delay = self._backoff * random.uniform(0.75, 1.25)
-        self._backoff = min(2 * self._backoff, _BACKOFF_MOST)
-        await anyio.sleep(max(delay, self._retry_after or 0.0))
-
-    async def _use(self, shell: Shell[_Core], transport: Transport) -> None:
-        """Serve one transport until it ends."""
-        if _is_over(shell):  # while the transport was being made
-            transport.abort()
-            return
-        openings = self._openings
-        shell.transport = transport
-        try:
-            shell.connection.attach(transport.binding, self._now())
-        except Exception as error:  # a token that this transport would show to others, say
-            shell.transport = None
-            transport.abort()
-            shell.log.exception("the transport can not be used")
-            self._give_up(shell, error)
-            return
-        shell.flush()
-        try:
-            ended = await shell.serve(transport)
-        finally:
-            if self._openings > openings and (not _is_over(shell) or self._now() - self._opened_at >= _STEADY):
-                self._backoff = _BACKOFF_FIRST
-        if ended is not None:
-            self._last_transport_error = str(ended)
-
-    def _give_up(self, shell: Shell[_Core], error: Exception) -> None:
-        """The other end refused below the protocol, or there is no other transport: no use in trying again."""
-        if isinstance(error, ConnectRefused) and shell.connection.state is SessionState.IDLE:
-            code = CloseCode.UNAUTHORIZED if error.status in (401, 403) else CloseCode.NOT_LIPWIRE
-            close = Close(code=code, reason=str(error), by_peer=True)
-        else:
-            if not isinstance(error, _Exhausted) or not self._last_transport_error:
-                self._last_transport_error = str(error) or repr(error)
-            close = Close(code=CloseCode.PEER_GONE, reason=self._last_transport_error, by_peer=None)
-        shell.connection.abandon(close, self._now())
-        shell.flush()
 
     def _on_event(self, event: Event) -> None:
         match event:
@@ -567,21 +418,11 @@ class AudioOut:
                 self._segments[event.segment]._note_mark(event.name)
             case InterruptConfirmed():
                 self._confirm_interrupts(event.last)  # no two interrupts cut up to the same segment
-            case SessionOpened():
-                self._openings += 1
-                if not event.resumed:
-                    self._opened_at = self._now()
-                self._sessions += not event.resumed
-                self._ready.set()
-                self._shell.log.info("session resumed" if event.resumed else "session opened", format=event.format)
-            case TransportDropped():
-                self._retry_after = event.retry_after
-                self._last_transport_error = event.reason
-                self._shell.log.warning("transport given up", reason=event.reason)
             case SessionEnded():
-                self._on_session_ended(event)
+                self._confirm_interrupts()
+                self._note_session(event)
             case _:
-                pass
+                self._note_session(event)
         if self._user_hook is not None:
             try:
                 self._user_hook(event)
@@ -594,27 +435,6 @@ class AudioOut:
             if last in (None, number):
                 confirmed.set()
         self._interrupts = [(number, confirmed) for number, confirmed in self._interrupts if not confirmed.is_set()]
-
-    def _on_session_ended(self, event: SessionEnded) -> None:
-        """Go on with a new session where the avatar is there without the old one; else it is over for good."""
-        close = event.close
-        log_end = self._shell.log.info if close.orderly else self._shell.log.warning
-        log_end("session ended", close=close)
-        self._confirm_interrupts()
-        if event.opened and not self._leaving and self._may_renew(close):
-            self._retry_after = None if close.retry_ms is None else close.retry_ms / 1_000
-            self._first_segment = self._shell.connection.next_segment
-            self._shell = self._new_shell(self._first_segment)
-        else:
-            self._close = close
-            self._ready.set()
-        self._session_over.set()
-
-    def _may_renew(self, close: Close) -> bool:
-        """Whether a new session is of use, and there is a way to it."""
-        if isinstance(self._connector, _Once):
-            return False
-        return close.code in _NEW_SESSION or (close.by_peer is True and close.retry_ms is not None)
 
     def _need_entered(self) -> None:
         if self._tasks is None and self._close is None:
@@ -652,39 +472,3 @@ class AudioOut:
         assert self._tasks is not None
         tasks, self._tasks = self._tasks, None
         await tasks.__aexit__(None, None, None)
-
-
-def _is_over(shell: Shell[_Core]) -> bool:
-    return shell.connection.state is SessionState.CLOSED
-
-
-def _check_hello(settings: SenderSettings) -> None:
-    """Find at once what no avatar could read.
-
-    Raises:
-        LocalProtocolError: ``info`` can not be encoded, or it or the token is too large.
-    """
-    hello = make_hello(settings, bytes(16), 1)._replace(auth=settings.auth)
-    try:
-        decode(encode(hello))
-    except RemoteProtocolError as error:
-        raise LocalProtocolError(error.code, f"{error} (auth and info go to the avatar in hello)") from None
-
-
-class _Once:
-    """A connector for one transport that is there already."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport: Transport | None = transport
-
-    async def __call__(self) -> Transport:
-        """Give the transport the first time."""
-        await anyio.lowlevel.checkpoint()
-        if self._transport is None:
-            raise _Exhausted("the one transport that AudioOut was given has ended; give it a connector to resume")
-        transport, self._transport = self._transport, None
-        return transport
-
-
-class _Exhausted(TransportError):
-    """There is no further transport."""

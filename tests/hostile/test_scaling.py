@@ -9,10 +9,12 @@ What one message costs a sender does grow with the segments that its own user ha
 
 from __future__ import annotations
 
+import gc
 import random
 import struct
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -29,6 +31,8 @@ from lipwire.protocol.sender_handshake import SenderSettings
 from lipwire.protocol.states import SessionState
 
 LINEAR = 8.0
+NOTHING = 0.003
+"""Seconds of CPU that are no cost, and too few to compare."""
 WEBRTC = Binding(name="webrtc", separate_media=True, media_reliable=False)
 ROOM = Binding(name="room", separate_media=True, media_reliable=False, control_reliable=False)
 FEATURES = [feature.value for feature in Feature]
@@ -380,7 +384,57 @@ def test_no_attack_is_quadratic(attack: Attack, size: int) -> None:
     assert calls(attack, 4 * size) <= LINEAR * calls(attack, size) + 100
     ratio = 0.0
     for _ in range(3):
-        ratio = seconds(attack, 4 * size) / seconds(attack, size)
-        if ratio <= LINEAR:
+        large = seconds(attack, 4 * size)
+        ratio = large / seconds(attack, size)
+        if ratio <= LINEAR or large < NOTHING:
             return
     pytest.fail(f"{ratio:.1f} times the time for 4 times as much, three times over")
+
+
+# -- memory ---------------------------------------------------------------------------------------------------------
+
+
+def gaps_made_and_filled(receiver: Receiver, count: int) -> None:
+    receiver.say(m.SegmentStart(1))
+    for position in range(0, 2 * count, 2):
+        receiver.audio(1, position + 1)
+        receiver.audio(1, position)
+        receiver.read()
+        receiver.wait(0.001)
+
+
+def a_tail_that_creeps(receiver: Receiver, count: int) -> None:
+    receiver.say(m.SegmentStart(1))
+    for position in range(count):
+        receiver.say(m.Sent(1, position))
+        receiver.wait(0.001)
+
+
+def segments_cut_with_a_gap(receiver: Receiver, count: int) -> None:
+    """Each has as much metadata as there may be, which nobody needs once it is cut."""
+    for number in range(1, count + 1):
+        receiver.say(m.SegmentStart(number, {"x": "y" * 16_000}))
+        receiver.audio(number, 5)
+        receiver.say(m.Interrupt(number, number))
+        receiver.wait(0.001)
+
+
+@pytest.mark.parametrize("attack", [gaps_made_and_filled, a_tail_that_creeps, segments_cut_with_a_gap])
+def test_what_is_held_does_not_grow_with_what_was_sent(attack: Callable[[Receiver, int], None]) -> None:
+    """The peer has answered pings so late that what is missing is asked for after 10 s, and less than that passes."""
+
+    def held(count: int) -> int:
+        receiver = Receiver()
+        receiver.core.liveness.round_trip = 40.0
+        gc.collect()
+        tracemalloc.start()
+        try:
+            attack(receiver, count)
+            gc.collect()
+            assert receiver.core.closed is None
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    small = held(1_000)
+    assert held(4_000) <= 1.5 * small + 100_000

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import inf
 
 from .incoming import IncomingSegment
 from .limits import NACK_DELAY, NACK_RANGES
 
 Range = tuple[int, int]
+
+
+_FEW = 512
+"""Entries among which is not looked for those that are of no use any more."""
 
 
 class NackSchedule:
@@ -21,6 +25,7 @@ class NackSchedule:
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, IncomingSegment, int, int]] = []
+        self._most = _FEW
         self._count = 0
         self._answered = inf
         """Seconds from a nack to what it asked for, smoothed."""
@@ -76,6 +81,29 @@ class NackSchedule:
     def _push(self, at: float, segment: IncomingSegment, first: int, end: int) -> None:
         self._count += 1
         heappush(self._heap, (at, self._count, segment, first, end))
+        if len(self._heap) > self._most:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Forget what is missing no more, and join what touches.
+
+        Gaps can be made, and filled, faster than their time comes; the peer has its say in how long that takes.
+        """
+        kept: list[tuple[float, int, IncomingSegment, int, int]] = []
+        for at, count, segment, first, end in sorted(self._heap, key=_place):
+            if not segment.audio.missing(first, end):
+                continue
+            if kept and kept[-1][2] is segment and first <= kept[-1][4]:
+                before = kept.pop()
+                at, count, first, end = min(at, before[0]), before[1], before[3], max(end, before[4])
+            kept.append((at, count, segment, first, end))
+        heapify(kept)
+        self._heap = kept
+        self._most = max(_FEW, 2 * len(kept))
+
+
+def _place(entry: tuple[float, int, IncomingSegment, int, int]) -> tuple[int, int]:
+    return entry[2].id, entry[3]
 
 
 def _joined(ranges: list[Range]) -> list[Range]:

@@ -110,6 +110,7 @@ def as_json(tally: Tally, seed: int, seconds: float, missing: list[str]) -> dict
         "messages": tally.messages,
         "runs": tally.runs,
         "measured": tally.measured,
+        "not_again": tally.not_again,
         "seconds": seconds,
         "setups": [str(setup) for setup in SETUPS],
         "states_missing": missing,
@@ -134,7 +135,8 @@ def show(tally: Tally, seconds: float, missing: list[str]) -> None:
     print(
         f"\n{tally.messages:,} messages in {tally.runs:,} runs took {seconds:.0f} s; nothing but what SPEC.md allows "
         "came of them.\nworst: the slowest message, in medians of its row. memory, calls: the most that one message "
-        f"took of what it may, in {tally.measured:,} that were measured."
+        f"took of what it may, in {tally.measured:,} that were measured"
+        + (f"; {tally.not_again} took more once, and not again." if tally.not_again else ".")
     )
     print(
         f"{len(tally.seen)} states of sessions, and of segments in them, were met: "

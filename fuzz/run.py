@@ -18,7 +18,7 @@ from lipwire.protocol.channels import Channel, Wire
 from lipwire.protocol.states import ATTACHED, SegmentState, SessionState
 
 from .generate import Generator
-from .machines import MACHINES, SETUPS, Machine, Setup, check_output, need
+from .machines import MACHINES, SETUPS, Broken, Machine, Setup, check_output, need
 from .scripts import SCRIPTS
 from .speaker import Speaker
 from .steps import Greeting, Message, Step

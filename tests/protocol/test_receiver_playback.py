@@ -256,20 +256,41 @@ def test_too_many_marks_and_data_are_refused(driver):
         d.send(m.Data(1, 5, {}))
         d.read()
     assert d.code is None
-    for _ in range(257):
-        d.send(m.Data(1, 5, {}))
-    assert d.code is CloseCode.LIMIT_EXCEEDED  # late ones that nobody takes, too
 
 
-def test_marks_that_are_reached_and_not_taken_are_bounded(driver):
-    d = driver("marks", "pause")
-    d.start(1, 10)
+def test_late_data_in_a_pause_is_no_reason_to_close(driver):
+    """LW-DATA-2: what a sender may send depends on what it was told, not on whether the consumer takes it."""
+    d = driver("data", "pause")
+    d.start(1, 100)
     d.read()
-    d.core.played(1, 10, d.now)
     d.send(m.Pause())
-    for _ in range(257):
-        d.send(m.Mark(1, 5, "x"))
+    for at in range(600):
+        d.send(m.Data(1, 5, {"n": at}))
+    for at in range(256):
+        d.send(m.Data(1, 101 + at, {}))
+    assert d.code is None
+    assert d.core.counters.late_data == 600 - 256
+    d.send(m.Unpause())
+    late = [one for one in d.read() if isinstance(one, Data)]
+    assert [one.content["n"] for one in late] == list(range(256))
+    d.send(m.Data(1, 5, {}))
+    assert len([one for one in d.read() if isinstance(one, Data)]) == 1
+    d.send(m.Data(1, 500, {}))
     assert d.code is CloseCode.LIMIT_EXCEEDED
+
+
+def test_a_mark_that_comes_late_is_echoed_and_not_handed_out(driver):
+    d = driver("marks", "pause")
+    d.start(1, 100)
+    d.read()
+    d.core.played(1, 50, d.now)
+    d.send(m.Pause())
+    for _ in range(600):
+        d.send(m.Mark(1, 50, "late"))
+    assert d.code is None
+    assert len(d.took(m.MarkReached)) == 600
+    d.send(m.Unpause())
+    assert not [one for one in d.read() if isinstance(one, Mark)]
 
 
 def test_custom_goes_both_ways(driver):

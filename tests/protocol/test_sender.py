@@ -1085,40 +1085,63 @@ def test_in_a_room_without_a_key_secrets_are_kept() -> None:
 # -- numbered control (SPEC §14) ---------------------------------------------------------------------------
 
 
-def fill(peer: PlayedReceiver, left: int) -> None:
-    """Leave room for so many numbered messages."""
-    while peer.core.numbered.unacknowledged < 1_024 - left:
-        (peer.core.unpause if peer.core.paused else peer.core.pause)(peer.now)
+def fill(peer: PlayedReceiver) -> None:
+    """Leave no room for numbered messages."""
+    while peer.core.numbered.unacknowledged < 1_024:
+        peer.core._send(m.Pause(), peer.now)
+    peer.sent()
     assert peer.code is None
 
 
-@pytest.mark.parametrize("way", ["end", "interrupt", "interrupt while paused", "give up", "pause"])
-def test_a_peer_that_never_acknowledges(way: str) -> None:
-    """LW-CONTROL-5, at whatever message the limit is reached."""
+def test_a_peer_that_never_acknowledges() -> None:
+    """LW-CONTROL-5, at a message that can not wait."""
     peer = PlayedReceiver(*EVERYTHING, limits={"cooldown": 0}, grace=0.1)
-    if way == "end":
-        number = peer.say(10, end=False)
-        peer.sent()
-        fill(peer, 0)
-        peer.core.end_segment(number, peer.now)
-    else:
-        peer.say(10)
-        peer.say(10)
-        peer.sent()
-        fill(peer, 1 if way == "interrupt while paused" else 0)
-        if way == "give up":
-            assert not peer.core.paused
-            peer.wait(0.2)
-        elif way == "pause":
-            peer.core.pause(peer.now)
-        else:
-            assert peer.core.paused is (way == "interrupt while paused")
-            assert peer.core.interrupt(peer.now) == 2
+    number = peer.say(10, end=False)
+    peer.sent()
+    fill(peer)
+    peer.core.end_segment(number, peer.now)
     assert [message.code for message in peer.sent()] == [CloseCode.LIMIT_EXCEEDED]
     assert peer.code is CloseCode.LIMIT_EXCEEDED
     assert len(peer.of(SessionEnded)) == 1
     assert [one.segment for one in peer.ended()] == list(range(1, peer.core.next_segment))
     assert peer.sent() == []
+
+
+@pytest.mark.parametrize("way", ["interrupt", "give up"])
+def test_an_interrupt_needs_no_room(way: str) -> None:
+    peer = PlayedReceiver(*EVERYTHING, limits={"cooldown": 0}, grace=0.1)
+    peer.say(10)
+    peer.say(10)
+    peer.sent()
+    fill(peer)
+    if way == "give up":
+        peer.wait(0.2)
+        assert peer.sent()[0] == m.Interrupt(1, 1)
+    else:
+        assert peer.core.interrupt(peer.now) == 2
+        assert peer.sent() == [m.Interrupt(1, 2)]  # LW-INTERRUPT-2: bare
+        assert peer.resume([1, 10, 0, None], [2, 10, 0, None], taken=peer.taken)[0] == m.Interrupt(1, 2)
+    assert peer.code is None
+
+
+def test_pausing_and_unpausing_in_a_loop() -> None:
+    """LW-PAUSE-2: what could not be sent before the next change is left out; the last one counts."""
+    peer = PlayedReceiver(*EVERYTHING)
+    for _ in range(3_000):
+        peer.core.pause(peer.now)
+        peer.core.unpause(peer.now)
+    peer.core.pause(peer.now)
+    changes = peer.sent()
+    assert peer.code is None
+    assert len(changes) < 1_024
+    peer.core.unpause(peer.now)
+    peer.core.pause(peer.now)
+    assert peer.sent() == []
+    peer.send(m.Acknowledge(peer.taken))
+    changes += peer.sent()
+    assert changes[-1] == m.Pause()
+    peer.core.unpause(peer.now)
+    assert peer.sent() == [m.Unpause()]
 
 
 def test_what_can_wait_waits_for_acknowledgements() -> None:

@@ -47,12 +47,12 @@ class IncomingSegment:
     __slots__ = (
         "announced",
         "audio",
+        "data_ahead",
         "data_waiting",
         "dirty",
         "grew_at",
         "id",
         "marks",
-        "marks_waiting",
         "metadata",
         "nacked",
         "played",
@@ -85,9 +85,10 @@ class IncomingSegment:
         """A heap of what is to be handed out at a position, those of one position as they came."""
         self.marks: list[tuple[int, int, str]] = []
         """A heap of the marks that were not reached."""
-        self.marks_waiting = 0
         self.data_waiting = 0
-        """How many marks, and data, were not handed out."""
+        """How many data were not handed out."""
+        self.data_ahead: list[int] = []
+        """A heap of the positions of data that came before what they belong to was handed out."""
 
     @property
     def with_consumer(self) -> bool:
@@ -228,9 +229,7 @@ class Incoming:
             self._late.append((segment, item))
         else:
             heappush(segment.timed, (item.position, self._count, item))
-        if type(item) is Mark:
-            segment.marks_waiting += 1
-        else:
+        if type(item) is Data:
             segment.data_waiting += 1
 
     def add_mark(self, segment: IncomingSegment, mark: Mark) -> None:
@@ -288,8 +287,6 @@ class Incoming:
 
     @staticmethod
     def _hand_out_timed(segment: IncomingSegment, item: Mark | Data) -> Mark | Data:
-        if type(item) is Mark:
-            segment.marks_waiting -= 1
-        else:
+        if type(item) is Data:
             segment.data_waiting -= 1
         return item

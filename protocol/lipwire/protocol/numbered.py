@@ -67,6 +67,14 @@ class NumberedControl:
             and self._unacknowledged_bytes + size <= UNACKNOWLEDGED_BYTES - RESERVED_BYTES
         )
 
+    @property
+    def is_full(self) -> bool:
+        """Whether one more small message could be one too many (LW-CONTROL-5)."""
+        return (
+            len(self._unacknowledged) >= UNACKNOWLEDGED_MESSAGES - RESERVED_MESSAGES // 2
+            or self._unacknowledged_bytes >= UNACKNOWLEDGED_BYTES - RESERVED_BYTES // 2
+        )
+
     def number(self, message: Message, now: float, round_trip: float) -> bytes:
         """Number and keep a message, and give it as bytes.
 

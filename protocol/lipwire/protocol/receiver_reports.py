@@ -37,6 +37,8 @@ class ReceiverCounters:
     """Chunks dropped because their segment was cut or over."""
     refused: int = 0
     """Chunks dropped for want of room: too many missing ranges, or too many segments without a start."""
+    late_data: int = 0
+    """Data dropped because they came late, and the consumer took none of those before."""
     nacks: int = 0
     repaired_samples: int = 0
     """Samples that arrived after they had been asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
 from math import inf
 
 from . import messages as m
@@ -334,22 +335,33 @@ class SegmentReceiver(Reporting):
         segment = self._timed_segment(number, "mark")
         if segment is None:
             return
-        if max(len(segment.marks), segment.marks_waiting) >= MARKS:  # LW-MARK-3
+        if len(segment.marks) >= MARKS:  # LW-MARK-3
             raise RemoteProtocolError(CloseCode.LIMIT_EXCEEDED, f"more than {MARKS} marks of segment {number} wait")
         mark = Mark(number, position, name)
-        self._incoming.add_timed(segment, mark)
         self._incoming.add_mark(segment, mark)
-        self._update()
         if segment.played is not None:
-            self._reach_marks(segment, inf if segment.played == segment.total else segment.played, now)
+            played = inf if segment.played == segment.total else segment.played
+            self._reach_marks(segment, played, now)
+            if position <= played:
+                return  # its echo is on the way: nothing for the consumer to do
+        self._incoming.add_timed(segment, mark)
+        self._update()
 
     def _on_data(self, message: m.Data, now: float) -> None:  # noqa: ARG002
         number, position, content = message
         segment = self._timed_segment(number, "data")
         if segment is None:
             return
-        if segment.data_waiting >= DATA:  # LW-DATA-2
-            raise RemoteProtocolError(CloseCode.LIMIT_EXCEEDED, f"more than {DATA} data of segment {number} wait")
+        ahead, consumed = segment.data_ahead, segment.audio.consumed
+        while ahead and ahead[0] <= consumed:
+            heappop(ahead)
+        if position > consumed:
+            if len(ahead) >= DATA:  # LW-DATA-2
+                raise RemoteProtocolError(CloseCode.LIMIT_EXCEEDED, f"more than {DATA} data of segment {number} wait")
+            heappush(ahead, position)
+        elif segment.data_waiting - len(ahead) >= DATA:
+            self._counters.late_data += 1
+            return
         self._incoming.add_timed(segment, Data(number, position, content))
         self._update()
 

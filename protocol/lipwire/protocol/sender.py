@@ -34,9 +34,7 @@ from .messages import (
     Data,
     Interrupt,
     Mark,
-    Pause,
     SegmentStart,
-    Unpause,
     Welcome,
 )
 from .outgoing import OutgoingSegment
@@ -211,7 +209,7 @@ class SenderConnection(SenderReports):
         if not self.paused:
             self.paused = True
             self._arm_report(now)
-            self._send(Pause(), now)
+            self._tell_paused(now)
 
     def unpause(self, now: float) -> None:
         """Continue playout (feature ``pause``).
@@ -222,7 +220,7 @@ class SenderConnection(SenderReports):
         self._need(Feature.PAUSE)
         if self.paused:
             self.paused = False
-            self._send(Unpause(), now)
+            self._tell_paused(now)
             self._arm_report(now)
 
     # -- time ----------------------------------------------------------------------------------------------

@@ -31,9 +31,11 @@ from .messages import (
     Interrupt,
     Mark,
     Message,
+    Pause,
     SegmentEnd,
     SegmentStart,
     Sent,
+    Unpause,
 )
 from .outgoing import Chunk, OutgoingSegment
 from .registry import Feature, Role
@@ -82,6 +84,8 @@ class SenderOutput(SegmentView, Connection):
         """Agreed on once the session is open; until then the one that is preferred."""
         self.window = 0
         self.paused = False
+        self._told_paused = False
+        """What the peer was told last: it may have too much to acknowledge first."""
         self.counters = SenderCounters()
         self._segments = SenderSegments(settings.first_segment)
         self._interrupts = PendingInterrupts()
@@ -117,6 +121,8 @@ class SenderOutput(SegmentView, Connection):
         """Take what is to be sent: control first, then as much audio as credit and flight allow."""
         self._express = None
         if self.state is _OPEN:
+            if self._told_paused is not self.paused:
+                self._tell_paused(now)
             self._pump(now)
         return super().take_outgoing(now)
 
@@ -277,9 +283,20 @@ class SenderOutput(SegmentView, Connection):
 
     def _send_interrupt(self, message: Interrupt, now: float, *, told: bool = False) -> None:
         self._interrupts.add(message, now, repeat=self._repeat_interrupts, told=told)
+        if self.numbered.is_full:  # bare it is as good: it is sent again until it is confirmed
+            if self.state is _OPEN:
+                self._send_bare(message)
+            return
         self._send(message, now)
         if self.state is _OPEN and self.binding.separate_media:
             self._outgoing.append((_MEDIA, encode(message)))
+
+    def _tell_paused(self, now: float) -> None:
+        """Tell the peer whether to hold playout; of several changes that could not be sent only the last counts."""
+        message = Pause() if self.paused else Unpause()
+        if self._told_paused is not self.paused and self._has_room(message):
+            self._told_paused = self.paused
+            self._send(message, now)
 
     def _send_bare(self, message: Message) -> None:
         """Send a repeat on both channels, without a number."""

@@ -225,8 +225,10 @@ class WebRtcTransport(DataChannels):
             self._all_closed.set()
         if any(channel.transport.state == "closed" for channel in channels):
             self._finish(End(TransportBroken, "the peer went away without closing the channels"))
-        else:
+        elif self._inbox.end is None:
             self._finish(End(TransportEnded, "the peer closed the channels"))
+            if self._owned:
+                self._tear_down()  # A native peer waits for that: it is not told when channels have closed.
 
     def _on_state(self) -> None:
         state = self.connection.connectionState

@@ -19,6 +19,7 @@ import socket
 import sys
 from collections import deque
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
 
 PROBE_STREAM = 250
 """The stream of the channel that tells whether the association is up; nothing is ever sent on it."""
-LINGER = 0.5
-"""Seconds that the peer has to leave once its channel was closed, before the association is shut down."""
 DOWN = (RTCState.DISCONNECTED, RTCState.FAILED, RTCState.CLOSED)
 """States that libdatachannel does not come back from."""
 
@@ -112,6 +111,8 @@ class NativeTransport(DataChannels):
     ) -> None:
         super().__init__(peer=peer, max_buffered=max_buffered, close_timeout=close_timeout)
         self._loop = asyncio.get_running_loop()
+        # libdatachannel's threads have a context of their own, in which anyio does not know where it is.
+        self._context = copy_context()
         self._channels: dict[Channel, DataChannel] = {}
         self._open: set[Channel] = set()
         self._gathered = anyio.Event()
@@ -193,9 +194,10 @@ class NativeTransport(DataChannels):
     async def _say_goodbye(self) -> None:
         control = self._channels.get(Channel.CONTROL)
         if self._is_open() and control is not None and not control.is_closed():
-            # Control alone is closed: media would be closed before what was sent on control has arrived.
+            # Control alone is closed: media would be closed before what was sent on control has arrived. A peer that
+            # has it all leaves. One that stays has half of the time; then the association is shut down, behind it all.
             control.close()
-            with anyio.move_on_after(LINGER):
+            with anyio.move_on_after(self._close_timeout / 2):
                 await self._down.wait()
         await self._in_thread(self._connection.close)
         await self._down.wait()
@@ -223,7 +225,7 @@ class NativeTransport(DataChannels):
 
     def _tell(self, call: Callable[..., None], *given: Any) -> None:
         with suppress(RuntimeError):  # The loop is closed, and nobody left to be told.
-            self._loop.call_soon_threadsafe(call, *given)
+            self._loop.call_soon_threadsafe(call, *given, context=self._context)
 
     def _note(self, channel: Channel, message: Wire) -> None:
         noted = self._noted + len(message)
@@ -298,6 +300,7 @@ class NativeTransport(DataChannels):
     def _on_end(self, orderly: bool) -> None:
         if orderly:
             self._finish(End(TransportEnded, "the peer closed the channels"))
+            self._tear_down()  # It waits for that.
         else:
             self._finish(End(TransportBroken, "the peer went away without closing the channels"))
 

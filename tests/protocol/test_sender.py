@@ -21,6 +21,7 @@ from lipwire.protocol.events import (
     TransportDropped,
 )
 from lipwire.protocol.formats import PcmFormat
+from lipwire.protocol.outgoing import OutgoingSegment
 from lipwire.protocol.states import SessionState
 
 Do = Callable[[PlayedReceiver], Any]
@@ -1142,6 +1143,32 @@ def test_pausing_and_unpausing_in_a_loop() -> None:
     assert changes[-1] == m.Pause()
     peer.core.unpause(peer.now)
     assert peer.sent() == [m.Unpause()]
+
+
+def test_thousands_of_queued_segments_are_not_walked() -> None:
+    peer = PlayedReceiver(window=2_400)
+    for _ in range(3_000):
+        peer.say(480)
+    peer.sent()
+    looks = 0
+
+    class Counted(OutgoingSegment):
+        @property
+        def pending(self) -> int:
+            nonlocal looks
+            looks += 1
+            return self.written - self.sent
+
+    for segment in peer.core._segments:
+        segment.__class__ = Counted
+    for number in range(1, 6):
+        peer.progress(number, 480)
+        peer.sent()
+        assert peer.core.interrupt(peer.now, 2_900 + number) == 2_900 + number
+        peer.sent()
+    assert 0 < looks < 300
+    assert peer.core.interrupt(peer.now) == 3_000
+    assert peer.sent()[0] == m.Interrupt(1, 3_000)
 
 
 def test_what_can_wait_waits_for_acknowledgements() -> None:

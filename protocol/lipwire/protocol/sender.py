@@ -144,11 +144,11 @@ class SenderConnection(SenderReports):
         """
         if segment is not None:
             self._segments.need_opened(segment)
-        targets = [s for s in self._segments if s.live and segment in (None, s.number)]
+        one = None if segment is None else self._segments.get(segment)
+        targets = list(self._segments.live()) if segment is None else [one] if one and one.live else []
         if not targets:
             return None
         self.counters.interrupts += 1
-        self._flight.cut(now)
         started = [s.number for s in targets if s.state is not SegmentState.QUEUED]
         for target in targets:
             queued = target.state is SegmentState.QUEUED
@@ -157,6 +157,7 @@ class SenderConnection(SenderReports):
                 self._segments.end(target, 0, interrupted=True, cause=cause, exact=True)
         first, last = targets[0].number, targets[-1].number
         if started:
+            self._flight.cut(now)
             self._send_interrupt(Interrupt(started[0], last), now)
         else:
             self._confirmed(first, last, 0.0)
@@ -322,8 +323,8 @@ class SenderConnection(SenderReports):
     def _rewind(self, state: list[list[Any]]) -> None:
         """Go back to what the receiver has of each live segment (LW-RESUME-9)."""
         known = {number: (received, consumed, played) for number, received, consumed, played in state}
-        for segment in self._segments:
-            if not segment.live or segment.state is SegmentState.QUEUED:
+        for segment in self._segments.started():
+            if not segment.live:
                 continue
             received, consumed, played = known.get(segment.number, (segment.received, segment.consumed, segment.played))
             self._segments.rewind(segment, received)

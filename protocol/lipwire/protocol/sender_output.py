@@ -175,9 +175,7 @@ class SenderOutput(SegmentView, Connection):
         bound = flight = 0.0
         pace = self._flight
         self._pump_at = inf
-        for segment in self._segments:
-            if not segment.live:
-                continue
+        for segment in self._segments.live():
             if segment.state is _QUEUED and not self._start(segment, now):
                 return
             if segment.early:
@@ -236,7 +234,7 @@ class SenderOutput(SegmentView, Connection):
         if self._segments.on_wire >= self._most_segments or not self._has_room(start):
             return False
         self.counters.dropped_controls += not fits
-        segment.change(SegmentInput.START)
+        self._segments.start(segment)
         self._send(start, now)
         return True
 
@@ -266,12 +264,9 @@ class SenderOutput(SegmentView, Connection):
     def _credit_used(self) -> int:
         """Samples sent and not consumed, as LW-CREDIT-1 and LW-CREDIT-2 count them."""
         used = 0
-        for segment in self._segments:
-            if segment.state is _QUEUED:
-                break  # behind it all are, or were cut while they were
+        for segment in self._segments.started():
             cut = segment.state is _CUT
-            out = cut and (segment.number <= self._segments.cut_through or segment.cut_confirmed)
-            if segment.result is None and not out:
+            if not (cut and (segment.number <= self._segments.cut_through or segment.cut_confirmed)):
                 used += segment.sent - segment.consumed
         return used
 
@@ -336,7 +331,7 @@ class SenderOutput(SegmentView, Connection):
     def _send_sent(self, now: float) -> None:
         """Say how far a quiet sender has sent, so that a lost tail shows (LW-REPAIR-6)."""
         self._sent_at = inf
-        segment = next((s for s in self._segments if s.state is _STARTED), None)
+        segment = next((s for s in self._segments.started() if s.state is _STARTED), None)
         if segment is None or segment.received >= segment.sent:
             return
         self._send(Sent(segment.number, segment.sent), now)

@@ -95,7 +95,7 @@ class SenderReports(SenderOutput):
                 raise RemoteProtocolError(
                     CloseCode.INVALID_POSITION, f"segment {number} consumed to {consumed}; sent to {segment.reached}"
                 )
-        for segment in self._segments:
+        for segment in self._segments.started():
             if segment.state is SegmentState.CUT and message.first <= segment.number <= message.last:
                 segment.cut_confirmed = True
         for pending in self._interrupts.confirm(message.first, message.last):

@@ -6,17 +6,14 @@ over but not told, until every earlier one has ended.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from itertools import takewhile
 from typing import Any
 
 from .errors import CloseCode, LocalProtocolError
 from .events import Cause, StreamEnded
 from .outgoing import Chunk, OutgoingSegment
-from .states import SegmentInput, SegmentState
-
-_QUEUED = SegmentState.QUEUED
-_OVER = SegmentState.OVER
+from .states import SegmentInput
 
 
 class SenderSegments:
@@ -34,7 +31,11 @@ class SenderSegments:
         """Samples that wait to be sent, over all of them."""
         self.unreported: set[int] = set()
         """Those that have ended for the user without a report, and are cut, not over, on the wire (LW-STREAM-7)."""
-        self._table: dict[int, OutgoingSegment] = {}
+        self._table: OrderedDict[int, OutgoingSegment] = OrderedDict()
+        self._live: OrderedDict[int, OutgoingSegment] = OrderedDict()
+        """Those of them that are neither cut nor over."""
+        self._started: dict[int, OutgoingSegment] = {}
+        """Those that are started, and not over; no more than the ``segments`` limit."""
 
     def __iter__(self) -> Iterator[OutgoingSegment]:
         return iter(self._table.values())
@@ -42,9 +43,18 @@ class SenderSegments:
     def __len__(self) -> int:
         return len(self._table)
 
+    def live(self) -> Iterator[OutgoingSegment]:
+        """Those that are neither cut nor over."""
+        return iter(self._live.values())
+
     def started(self) -> Iterator[OutgoingSegment]:
-        """Those up to the first that is queued: behind it all are, or were cut while they were."""
-        return takewhile(lambda segment: segment.state is not _QUEUED, self._table.values())
+        """Those that are started and not over, cut ones too."""
+        return iter(self._started.values())
+
+    def start(self, segment: OutgoingSegment) -> None:
+        """Its segment_start goes out."""
+        segment.change(SegmentInput.START)
+        self._started[segment.number] = segment
 
     def get(self, number: int) -> OutgoingSegment | None:
         """The segment of that id; None when it is over."""
@@ -71,7 +81,7 @@ class SenderSegments:
                 CloseCode.OUT_OF_STATE, f"segment {self.writing.number} is still open: end it or interrupt it first"
             )
         segment = OutgoingSegment(self.next, metadata, frame_bytes)
-        self._table[self.next] = self.writing = segment
+        self._table[self.next] = self._live[self.next] = self.writing = segment
         self.next += 1
         return segment
 
@@ -92,6 +102,7 @@ class SenderSegments:
         """Cut a live segment: what waits of it and what is kept of it is dropped."""
         segment.cut_cause = cause
         segment.change(SegmentInput.CUT)
+        self._live.pop(segment.number, None)
         if self.writing is segment:
             self.writing = None
         self.buffered -= segment.drop()
@@ -120,6 +131,8 @@ class SenderSegments:
             self.writing = None
         self.buffered -= segment.drop()
         segment.change(SegmentInput.FINISH)
+        self._live.pop(segment.number, None)
+        self._started.pop(segment.number, None)
         segment.result = StreamEnded(
             segment=segment.number, position=position, interrupted=interrupted, cause=cause, exact=exact
         )
@@ -133,7 +146,7 @@ class SenderSegments:
                 break
             del self._table[number]
             told.append(segment.result)
-        self.cut_through = next((s.number for s in self if s.live), self.next) - 1
+        self.cut_through = next(iter(self._live), self.next) - 1
         return told
 
     @property
@@ -155,15 +168,13 @@ class SenderSegments:
     @property
     def on_wire(self) -> int:
         """How many are started and not over."""
-        return len(self.unreported) + sum(s.state is not _OVER for s in self.started())
+        return len(self.unreported) + len(self._started)
 
     @property
     def in_flight(self) -> int:
         """Bytes of live segments that were sent beyond what is known to have arrived."""
         total = 0
-        for segment in self._table.values():
-            if segment.state is _QUEUED:
-                break
+        for segment in self._started.values():
             if segment.sent > segment.highest and segment.live:
                 total += (segment.sent - segment.highest) * segment.frame_bytes
         return total

@@ -89,3 +89,8 @@ def test_formats(encoding: Any, channels: int, size: int) -> None:
     assert parse_format(list(pcm.as_field())) == pcm
     assert pcm.samples(pcm.seconds(12_345)) == 12_345
     assert "44100" in str(pcm)
+
+
+def test_counts_are_whole_numbers() -> None:
+    limits = parse_welcome_limits({"segments": 8, "window": 8_000}, MONO)
+    assert [type(limits[name]) for name in ("window", "message", "segments")] == [int] * 3

@@ -9,6 +9,13 @@ from .limits import INTERRUPT_REPEAT, REPEAT
 from .messages import Interrupt
 
 
+def repeat_at(first_at: float, repeats: int) -> float:
+    """When what was first sent then, and repeated so often, is to be sent again: 20, 60, 140 ms, then every 500 ms."""
+    if repeats < len(INTERRUPT_REPEAT):
+        return first_at + INTERRUPT_REPEAT[repeats]
+    return first_at + INTERRUPT_REPEAT[-1] + REPEAT * (repeats - len(INTERRUPT_REPEAT) + 1)
+
+
 @dataclass(slots=True)
 class PendingInterrupt:
     """One that no cut has confirmed."""
@@ -23,13 +30,8 @@ class PendingInterrupt:
     """The user knows that all it named is cut or over; it is still repeated for the peer."""
 
     def schedule(self, *, repeat: bool) -> None:
-        """Set when to send it again: 20, 60 and 140 ms after the first time, then every 500 ms."""
-        if not repeat:
-            self.next_at = inf
-        elif self.repeats < len(INTERRUPT_REPEAT):
-            self.next_at = self.first_at + INTERRUPT_REPEAT[self.repeats]
-        else:
-            self.next_at = self.first_at + INTERRUPT_REPEAT[-1] + REPEAT * (self.repeats - len(INTERRUPT_REPEAT) + 1)
+        """Set when to send it again."""
+        self.next_at = repeat_at(self.first_at, self.repeats) if repeat else inf
 
 
 class PendingInterrupts:

@@ -124,6 +124,7 @@ def parse_welcome_limits(field: Mapping[str, Any], pcm: PcmFormat) -> dict[str, 
     for name in _NEGOTIATED:
         out[name] = _negotiated(name, field.get(name), scale.get(name, 1.0))
     out["window"] = round(out["window"] * pcm.rate)
+    out |= {name: int(out[name]) for name in ("message", "segments")}
     return out
 
 

@@ -18,12 +18,11 @@ from .events import (
 )
 from .flight import BURST, Flight
 from .formats import PcmFormat
-from .interrupts import PendingInterrupts
+from .interrupts import PendingInterrupts, repeat_at
 from .limits import (
     BOUNDS,
     INTERRUPT_REPEAT,
     MAX_SEGMENT,
-    REPEAT,
     SENT_DELAY,
 )
 from .messages import (
@@ -108,6 +107,7 @@ class SenderOutput(SegmentView, Connection):
         self._report_left = 0.0
         """Seconds that are left of that time while it is held."""
         self._sent_at = inf
+        self._sent_first_at = 0.0
         self._sent_repeats = 0
 
     @property
@@ -336,8 +336,9 @@ class SenderOutput(SegmentView, Connection):
             return
         self._send(Sent(segment.number, segment.sent), now)
         if not self.binding.control_reliable:
-            delays = (0.020, 0.040, 0.080)
-            self._sent_at = now + (delays[self._sent_repeats] if self._sent_repeats < len(delays) else REPEAT)
+            if not self._sent_repeats:
+                self._sent_first_at = now
+            self._sent_at = repeat_at(self._sent_first_at, self._sent_repeats)
             self._sent_repeats += 1
 
     # -- results -------------------------------------------------------------------------------------------

@@ -265,8 +265,8 @@ async def test_never_reads() -> None:
         async with asyncio.timeout(3 * SOON):
             with suppress(ConnectionError):
                 while mine.closed is None:
-                    raw.writer.write(repeats)
-                    await raw.writer.drain()
+                    if raw.writer.transport.get_write_buffer_size() < 65_536:
+                        raw.writer.write(repeats)
                     await asyncio.sleep(0)
                     transport = mine._shell.transport
                     most = max(most, transport.buffered() if transport else 0)

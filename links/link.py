@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -21,6 +22,8 @@ Host = Literal[0, 1]
 """One of the two hosts."""
 _ROOT = Path(__file__).parent.parent
 _END_TIME = 5.0
+_ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+"""NumPy's threads: a process that has more than one may not move to a user namespace."""
 
 
 class Program:
@@ -85,6 +88,7 @@ class Link:
         self._emulator = subprocess.Popen(
             [sys.executable, "-c", "from links.emulator import main; main()"],
             cwd=_ROOT,
+            env=_ENVIRONMENT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -126,7 +130,7 @@ class Link:
         enter = "from links.namespaces import main; main()"
         inside = [sys.executable, "-c", enter, str(self._pid), str(self._namespaces[host])]
         program = [sys.executable, "-m", module, *arguments]
-        process = subprocess.Popen([*inside, *program], cwd=_ROOT, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen([*inside, *program], cwd=_ROOT, env=_ENVIRONMENT, stdout=subprocess.PIPE, text=True)
         self._programs.append(Program(process, limit))
         return self._programs[-1]
 

@@ -141,6 +141,21 @@ def _runs(pid: int) -> bool:
     return state != "Z"
 
 
+def test_root_is_not_needed_where_user_namespaces_are_to_be_had() -> None:
+    program = (
+        "from links import Faults, Link\n"
+        "with Link(Faults()) as link:\n"
+        "    link.start(0, 'links.probe', '5', '100', '0', link.addresses[1]).until('sent')\n"
+        "    print(link.counts()[0].pushed)\n"
+    )
+    somebody = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+    if subprocess.run([*somebody, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no user namespaces here")
+    command = [*somebody, sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "5\n", done.stderr
+
+
 def test_it_says_why_where_it_may_make_no_namespaces() -> None:
     forbidden = 'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"'
     program = "from links import *\ntry:\n  Link(Faults()).__enter__()\nexcept Unavailable as error:\n  print(error)"

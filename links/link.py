@@ -10,8 +10,9 @@ import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
-from typing import IO, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from lipwire.transports.link import Faults, LinkCounts
 
@@ -36,12 +37,22 @@ class Program:
         self._process = process
         self._limit = threading.Timer(limit, process.kill)
         self._limit.start()
-        assert process.stdout is not None
-        self._lines: IO[str] = process.stdout
+        self._lines: SimpleQueue[str] = SimpleQueue()
+        # It is read whether or not anybody asks: a program whose pipe is full would stand still.
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                self._lines.put(line)
+        self._lines.put("")
 
     def __iter__(self) -> Iterator[Any]:
-        for line in self._lines:
+        while line := self._lines.get():
             yield json.loads(line)
+        self._lines.put("")
 
     def until(self, kind: str) -> list[Any]:
         """Read up to the next line that is a list beginning with ``kind``, and give that.
@@ -63,7 +74,7 @@ class Program:
     def close(self) -> None:
         """Kill it if it still runs, and let go of it."""
         self.kill()
-        self._lines.close()
+        self._reader.join()
 
 
 class Link:

@@ -15,7 +15,7 @@ from typing import Any
 
 from lipwire.protocol import SessionError
 from lipwire.receiver import Acceptor, Audio, AudioIn, Interrupted, SegmentEnd, SegmentStart
-from lipwire.transports import listener_for
+from lipwire.transports import TransportBroken, listener_for
 
 from .namespaces import go_first
 from .speech import FORMAT, samples
@@ -118,9 +118,8 @@ class Judge:
             await asyncio.sleep(max(0.0, self._heard_until - time.monotonic()))
 
 
-async def main() -> None:
+async def serve(settings: dict[str, Any]) -> None:
     """Take sessions, one after the other or side by side, until killed."""
-    settings = json.loads(sys.argv[1])
     async with Acceptor(listener_for(settings["url"])) as acceptor, asyncio.TaskGroup() as tasks:
         tell("listening")
         async for audio in acceptor:
@@ -128,6 +127,19 @@ async def main() -> None:
             if settings.get("measured"):
                 go_first(1)
             tasks.create_task(Judge(audio, settings.get("play", False)).run())
+
+
+async def main() -> None:
+    """Serve; with ``"follows": true`` as soon as whoever has the port is gone."""
+    settings = json.loads(sys.argv[1])
+    while True:
+        tell("ready")
+        try:
+            await serve(settings)
+        except TransportBroken:
+            if not settings.get("follows"):
+                raise
+            await asyncio.sleep(0.1)
 
 
 if __name__ == "__main__":

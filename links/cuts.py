@@ -17,7 +17,7 @@ from .speech import FORMAT
 
 STORY = 20.0
 """Seconds of audio at hand."""
-_LIMIT = 60.0
+_LIMIT = 300.0
 
 
 def link_away(transport: Transport, seconds: float) -> dict[str, Any]:
@@ -33,17 +33,18 @@ def link_away(transport: Transport, seconds: float) -> dict[str, Any]:
     return {**_result(f"link away for {seconds:g} s", transport), **_agent(told, at), **_avatar(heard, at)}
 
 
-def receiver_killed(transport: Transport, away: float = 0.5) -> dict[str, Any]:
-    """The receiving process is killed, and started again after ``away`` seconds."""
+def receiver_killed(transport: Transport) -> dict[str, Any]:
+    """The receiving process is killed, and another takes its place at once."""
     with Link(LINK) as link:
         avatar, agent = _begin(link, transport)
+        again = _start_avatar(link, transport, follows=True)
+        again.until("ready")
         at = time.monotonic()
         avatar.kill()
-        time.sleep(away)
-        again = _start_avatar(link, transport)
+        again.until("listening")
         told = list(agent)
         heard = _session(again)
-    return {**_result("receiver killed and started again", transport), **_agent(told, at), **_avatar(heard, at)}
+    return {**_result("receiver killed, another in its place", transport), **_agent(told, at), **_avatar(heard, at)}
 
 
 def sender_killed(transport: Transport) -> dict[str, Any]:
@@ -56,15 +57,14 @@ def sender_killed(transport: Transport) -> dict[str, Any]:
     return {**_result("sender killed", transport), **_avatar(heard, at)}
 
 
-def _start_avatar(link: Link, transport: Transport) -> Any:
-    avatar = link.start(1, "links.avatar", json.dumps({"url": URLS[transport]}), limit=_LIMIT)
-    avatar.until("listening")
-    return avatar
+def _start_avatar(link: Link, transport: Transport, *, follows: bool = False) -> Any:
+    return link.start(1, "links.avatar", json.dumps({"url": URLS[transport], "follows": follows}), limit=_LIMIT)
 
 
 def _begin(link: Link, transport: Transport) -> Any:
     """Start both, and wait until they are in the middle of the segment."""
     avatar = _start_avatar(link, transport)
+    avatar.until("listening")
     settings = {"url": URLS[transport], "do": "story", "seconds": STORY}
     agent = link.start(0, "links.agent", json.dumps(settings), limit=_LIMIT)
     while avatar.until("taken")[3] < 2 * FORMAT.rate:

@@ -15,7 +15,11 @@ from links import cuts
 from links.figures import Transport
 from links.speech import FORMAT
 
-pytestmark = [pytest.mark.real_time, pytest.mark.parametrize("transport", ["websocket", "webrtc"])]
+pytestmark = [
+    pytest.mark.real_time,
+    pytest.mark.timeout(300),  # The first waits for all of them, and thirty processes take a while to start.
+    pytest.mark.parametrize("transport", ["websocket", "webrtc"]),
+]
 
 AWAY = (0.5, 2.0, 10.0)
 RESUME, KEEPALIVES = 10.0, 15.0

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
+from lipwire.protocol.errors import CloseCode
 from lipwire.receiver import Acceptor, Audio, SegmentEnd, SegmentStart
 from lipwire.sender import AudioOut, Cause
 from lipwire.transports import (
@@ -158,6 +159,29 @@ async def test_reports_and_custom_messages_cross_a_break() -> None:
         assert (ended.cause, ended.position) == (Cause.PLAYED, 2_400)
         assert await segment.started()
         assert got == [{"a.b": 1}]
+
+
+async def test_a_close_while_the_transport_is_lost_is_told_on_a_new_one() -> None:
+    """LW-CLOSE-9: the avatar does not wait for the resume time."""
+    async with connected(render=False) as world:
+        world.listener.newest.disconnect()
+        await settle()
+        assert not world.out.statistics().connected
+        await world.out.aclose()
+        await until(lambda: world.audio.closed)
+        assert (world.audio.closed.code, world.audio.closed.by_peer) == (CloseCode.NORMAL, True)
+        assert len(world.listener.agents) == 2
+
+
+async def test_a_close_that_finds_no_transport_is_given_up_soon() -> None:
+    async with connected(render=False) as world:
+        world.listener.refuse = ConnectionError("down")
+        world.listener.newest.disconnect()
+        await settle()
+        with anyio.fail_after(2):
+            await world.out.aclose()
+        await settle()
+        assert world.audio.closed is None
 
 
 @pytest.mark.usefixtures("without_delivery")

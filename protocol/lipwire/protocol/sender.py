@@ -13,7 +13,7 @@ from typing import Any
 
 from .channels import Binding, Channel
 from .codec import encode
-from .connection import encode_close
+from .connection import Outgoing, encode_close
 from .errors import Close, CloseCode, LocalProtocolError, RemoteProtocolError, close_code
 from .events import (
     Cause,
@@ -52,6 +52,8 @@ class SenderConnection(SenderReports):
 
     def __init__(self, settings: SenderSettings, session: bytes, now: float) -> None:
         super().__init__(settings, session)
+        self.unsaid = False
+        """This side has closed while there was no transport to say so on."""
         self._secret: bytes | None = None
         self._welcome: Welcome | None = None
         self._hello = b""
@@ -69,17 +71,32 @@ class SenderConnection(SenderReports):
             LocalProtocolError: the session has a transport, or is closed; or a secret would have to be shown to others,
                 since the settings have no ``room_key``.
         """
-        secret = self._secret if self.state is SessionState.LOST else None
-        auth, credential = credentials(self.settings, binding, self.session, self.generation + 1, secret)
+        hello = self._make_hello(binding, self._secret if self.state is SessionState.LOST else None)
         self._change(SessionInput.ATTACH)
         self.binding = binding
         self.generation += 1
-        hello = make_hello(self.settings, self.session, self.generation)
-        resume = None if credential is None else [credential, self.numbered.taken]
-        self._hello = encode(hello._replace(auth=auth, resume=resume))
+        self._hello = hello
         self._outgoing[:] = [(Channel.CONTROL, self._hello)]
         self._hello_at = inf if binding.control_reliable else now + HELLO_REPEAT
         self._handshake_until = now + self.limits.handshake
+
+    def close(
+        self, now: float, code: CloseCode = CloseCode.NORMAL, reason: str = "", retry: float | None = None
+    ) -> None:
+        """Close the session for both peers, in whatever state (SPEC §16). ``retry`` in seconds."""
+        lost = self.state is SessionState.LOST
+        super().close(now, code, reason, retry)
+        self.unsaid = lost
+
+    def farewell(self, binding: Binding) -> list[Outgoing]:
+        """Give what tells the peer, on a new transport, of a close that found no transport (LW-CLOSE-9).
+
+        Raises:
+            LocalProtocolError: a secret would have to be shown to others, since the settings have no ``room_key``.
+        """
+        assert self.closed is not None
+        hello = self._make_hello(binding, self._secret)
+        return [(Channel.CONTROL, hello), (Channel.CONTROL, encode_close(self.closed))]
 
     def detach(self, now: float) -> None:
         """The transport is gone; the session waits for the next one (SPEC §15)."""
@@ -357,6 +374,13 @@ class SenderConnection(SenderReports):
                     exact=segment.state is SegmentState.QUEUED,
                 )
         self._settle(now)
+
+    def _make_hello(self, binding: Binding, secret: bytes | None) -> bytes:
+        """The hello for the next transport; with a secret it resumes."""
+        generation = self.generation + 1
+        auth, credential = credentials(self.settings, binding, self.session, generation, secret)
+        resume = None if credential is None else [credential, self.numbered.taken]
+        return encode(make_hello(self.settings, self.session, generation)._replace(auth=auth, resume=resume))
 
     def _live(self, number: int) -> OutgoingSegment | None:
         """The user's segment if it is live.

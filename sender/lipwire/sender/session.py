@@ -28,12 +28,14 @@ from lipwire.protocol.trace import TraceHook
 from lipwire.protocol.version0_sender import SenderConnection0, SenderSettings0
 from lipwire.transports.base import Connector, ConnectRefused, MissingExtra, Transport, TransportError
 from lipwire.transports.logs import Log
-from lipwire.transports.shell import Shell
+from lipwire.transports.shell import CLOSE_TIME, Shell
 
 _log = Log("lipwire.sender")
 _NEW_SESSION = (CloseCode.PEER_GONE, CloseCode.UNKNOWN_SESSION, CloseCode.RESUME_STATE)
 """After these a new session may do; after others only when the peer says when to come again (LW-CLOSE-7)."""
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 2.0
+_PART_TIME = 1.0
+"""Seconds in which the avatar is to be told of a close that found no transport."""
 _STEADY = 1.0
 """Seconds that a session has to last for the pause before the one in its place to be short again."""
 
@@ -113,8 +115,26 @@ class KeptSession:
                         tasks.start_soon(self._connect_in_turn, shell)
                         await self._session_over.wait()
                         tasks.cancel_scope.cancel()
+                await self._part(self._shell)
         finally:
             self._over.set()
+
+    async def _part(self, shell: Shell[Core]) -> None:
+        """Tell the avatar of a close that found no transport: else it waits until the resume time is over."""
+        core = shell.connection
+        if not isinstance(core, SenderConnection) or not core.unsaid:
+            return
+        transport: Transport | None = None
+        with anyio.move_on_after(_PART_TIME):
+            try:
+                transport = await self._connector()
+                for channel, data in core.farewell(transport.binding):
+                    transport.send(channel, data)
+            except Exception as error:
+                shell.log.info("the avatar could not be told of the close", error=error)
+        if transport is not None:
+            with anyio.move_on_after(CLOSE_TIME):
+                await transport.aclose()
 
     async def _connect_in_turn(self, shell: Shell[Core]) -> None:
         """One session's transports, one after the other, with a growing pause between failures."""

@@ -78,7 +78,7 @@ class Reporting(Connection):
         self._quarter = 1
         self._owed: dict[int, float] = {}
         """Cut segments whose end the consumer has to report, and by when; oldest first."""
-        self._received_since = self._consumed_since = 0
+        self._consumed_since = 0
         """Samples since the last progress."""
         self._nacks = NackSchedule()
         self._hungry = False
@@ -192,14 +192,14 @@ class Reporting(Connection):
             self._dirty.append(segment)
             if self._progress_at == inf:
                 self._progress_at = now + PROGRESS_INTERVAL
-        if self._received_since >= self._quarter or self._consumed_since >= self._quarter:
+        if self._consumed_since >= self._quarter:
             self._report(now)
 
     def _report(self, now: float) -> None:
         """Send a progress of each segment of which something has changed."""
         dirty, self._dirty = self._dirty, []
         self._progress_at = inf
-        self._received_since = self._consumed_since = 0
+        self._consumed_since = 0
         for segment in dirty:
             segment.dirty = False
             if segment.state not in _SILENT:
@@ -238,7 +238,7 @@ class Reporting(Connection):
             segment.dirty = False
         self._dirty.clear()
         self._progress_at = self._repeat_at = self._starved_at = inf
-        self._received_since = self._consumed_since = 0
+        self._consumed_since = 0
         self._starving = None
         self._nacks.clear()
 
@@ -286,7 +286,7 @@ class Reporting(Connection):
         segment = incoming.head
         assert segment is not None
         audio = segment.audio
-        high, received = audio.high, audio.received
+        high = audio.high
         concealed = audio.conceal(incoming.window - incoming.credit)
         if not concealed:  # what `sent` names, and what came of later segments, is more than the window together
             self._starved_at = now + max(self.limits.repair_timeout, PROGRESS_INTERVAL)
@@ -295,5 +295,4 @@ class Reporting(Connection):
         self._counters.concealed_samples += concealed
         incoming.credit += audio.high - high
         segment.grew_at = now
-        self._received_since += audio.received - received
         self._touch(segment, now)

@@ -120,8 +120,7 @@ class SegmentReceiver(Reporting):
         # Audio(...), without the function that a NamedTuple's constructor is.
         audio.ready.append(_new(Audio, (number, position, pcm, audio.format, False)))
         segment.grew_at = now
-        self._received_since += samples
-        if not segment.dirty or self._received_since >= self._quarter:
+        if not segment.dirty:
             self._touch(segment, now)
 
     def _on_audio_apart(self, segment: IncomingSegment, message: AudioMessage, end: int, now: float) -> None:
@@ -142,7 +141,6 @@ class SegmentReceiver(Reporting):
         if audio.high > high:
             segment.grew_at = now
         if audio.high > high or audio.received > received:
-            self._received_since += audio.received - received
             self._touch(segment, now)
         if added and position > known:
             self._nacks.found(segment, known, position, now, self.liveness.round_trip)
@@ -212,7 +210,6 @@ class SegmentReceiver(Reporting):
             self._repeat_at = now + REPEAT
         audio = segment.audio
         if audio.known:  # it came early
-            self._received_since += audio.received
             self._touch(segment, now)
             self._nacks.found(segment, audio.received, audio.known, now, self.liveness.round_trip)
 

@@ -43,6 +43,8 @@ try:
         NegotiationError,
     )
     from websockets.protocol import State
+
+    from lipwire.transports._websocket_connection import HandsOver, HandsOverClient
 except ImportError as error:
     raise MissingExtra('WebSockets need a package: pip install "lipwire[websocket]"') from error
 
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.connection import Connection
 
     from lipwire.protocol.channels import Wire
-    from lipwire.transports.base import Connector, Received
+    from lipwire.transports.base import Connector, Deliver, Received
 
 MAX_MESSAGE = 2 * 1024 * 1024
 """Above the cap of the ``message`` limit, so that the protocol refuses what is too large (SPEC LW-WEBSOCKET-3)."""
@@ -104,6 +106,7 @@ class WebSocketTransport(Transport):
         self._max_message = max_message
         self._max_buffered = max_buffered
         self._close_timeout = close_timeout
+        self._deliver: Deliver | None = None
         self._closed = False
         self._receiving = False
         self._flooded = False
@@ -137,6 +140,12 @@ class WebSocketTransport(Transport):
         try:
             if self._flooded:
                 await asyncio.sleep(0)  # with all that is there at hand, recv would never let others run
+            if self._deliver is not None:
+                ready = self._ready(0)
+                if ready:
+                    return ready
+                if isinstance(self.connection, HandsOver) and not self._closed:
+                    self.connection.deliver = self._deliver
             while not self._closed:
                 first = await self.connection.recv()
                 batch: list[Received] = [(Channel.CONTROL, first)]
@@ -182,9 +191,13 @@ class WebSocketTransport(Transport):
         while True:
             await self.connection.recv()
 
+    def deliver_to(self, deliver: Deliver) -> None:
+        """See :meth:`Transport.deliver_to`. It begins with the first ``receive`` that finds nothing queued."""
+        self._deliver = deliver
+
     async def aclose(self) -> None:
         """See :meth:`Transport.aclose`: flushes and does the closing handshake, in ``close_timeout``."""
-        self._closed = True
+        self._stop()
         connection = self.connection
         try:
             with anyio.move_on_after(self._close_timeout):
@@ -203,8 +216,13 @@ class WebSocketTransport(Transport):
 
     def abort(self) -> None:
         """See :meth:`Transport.abort`."""
-        self._closed = True
+        self._stop()
         self.connection.transport.abort()
+
+    def _stop(self) -> None:
+        self._closed = True
+        if isinstance(self.connection, HandsOver):
+            self.connection.deliver = None
 
     def _end(self) -> End:
         """How it ended, or is about to."""
@@ -278,6 +296,7 @@ def connect_websocket(
                 ping_interval=None,
                 max_size=max_message,
                 max_queue=READ_AHEAD,
+                create_connection=HandsOverClient,
                 **options,
             )
         except InvalidStatus as error:

@@ -25,6 +25,8 @@ from lipwire.transports.websocket import (
 try:
     from websockets.asyncio.server import serve
     from websockets.exceptions import NegotiationError
+
+    from lipwire.transports._websocket_connection import HandsOverServer
 except ImportError as error:
     raise MissingExtra('WebSockets need a package: pip install "lipwire[websocket]"') from error
 
@@ -116,6 +118,7 @@ class WebSocketListener(Listener):
                 ping_interval=None,
                 max_size=self._max_message,
                 max_queue=READ_AHEAD,
+                create_connection=HandsOverServer,
                 server_header=None,
             )
         except OSError as error:

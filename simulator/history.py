@@ -24,7 +24,8 @@ SEGMENT_START, AUDIO, SENT, SEGMENT_END = TYPE["segment_start"], TYPE["audio"], 
 INTERRUPT, CUT, PAUSE, UNPAUSE = TYPE["interrupt"], TYPE["cut"], TYPE["pause"], TYPE["unpause"]
 MARK, MARK_REACHED, DATA, CUSTOM = TYPE["mark"], TYPE["mark_reached"], TYPE["data"], TYPE["custom"]
 STREAM_STARTED, STREAM_ENDED = TYPE["stream_started"], TYPE["stream_ended"]
-PROGRESS, NACK, CLOSE = TYPE["progress"], TYPE["nack"], TYPE["close"]
+PROGRESS, NACK = TYPE["progress"], TYPE["nack"]
+CLOSE, PING, PONG = TYPE["close"], TYPE["ping"], TYPE["pong"]
 
 EARLY: Final = 8
 MANY_GAPS: Final = 250
@@ -70,7 +71,10 @@ class History:
         self.link_up = True
         """Whether what is sent on the transport can come through."""
         self.pending: list[Pending] = []
-        self.confirmed: list[tuple[int, int]] = []
+        self.last_interrupt = (now, 0, 0)
+        """When the last was sent, and its range."""
+        self.hello_at: float | None = None
+        """When the last hello was sent that waits for an answer."""
         self.customs: dict[str, list[int]] = {">": [], "<": []}
         self.customs_told: dict[str, int] = {">": 0, "<": 0}
         self.at_once: list[tuple[str, Any]] = []
@@ -137,6 +141,8 @@ class History:
         self.pending.append(Pending(targets[0], targets[-1], targets, wire))
         if wire and self.sender.open:
             self.at_once.append(("interrupt", wire))
+            if self.terms.two_channels:
+                self.at_once.append(("interrupt on media", wire))
         if number is None:
             self.paused = False
 
@@ -171,13 +177,20 @@ class History:
             self.segments[raw[1]].ended = True
         elif kind == SENT:
             self.hold("sent_sent", raw)
+            self.segments[raw[1]].sent_said = raw[2]
         elif kind == INTERRUPT:
             self.hold("interrupt_sent", raw)
             for pending in self.pending:
                 if pending.wire == (raw[1], raw[2]):
                     pending.sent_at = self.now
-            if channel == "control":
-                self._done("interrupt", (raw[1], raw[2]))
+            self.last_interrupt = (self.now, raw[1], raw[2])
+            self._done("interrupt" if channel == "control" else "interrupt on media", (raw[1], raw[2]))
+        elif kind == HELLO:
+            self.hello_at = self.now
+        elif kind == CLOSE:
+            self.sender.said_close = True
+        elif kind == PONG:
+            self._done("pong", ("sender", raw[1]))
         elif kind in (MARK, DATA):
             self.hold("of_segment_sent", raw)
 
@@ -200,6 +213,7 @@ class History:
         self.hold("taken_said", taken, theirs)
         theirs.owed_at = inf
         self.hold("number_sent", number, inner, mine)
+        mine.sent_at[number] = self.now
         if number > mine.sent:
             mine.sent = number
             mine.kept[number] = inner
@@ -222,6 +236,7 @@ class History:
         while numbers.acknowledged < taken:
             numbers.acknowledged += 1
             numbers.kept.pop(numbers.acknowledged, None)
+            numbers.sent_at.pop(numbers.acknowledged, None)
 
     def _receiver_takes(self, raw: Raw) -> None:
         kind = raw[0]
@@ -248,6 +263,8 @@ class History:
                 self._let_go()
         elif kind == CUSTOM:
             self.at_once.append(("custom", (">", raw[1]["n"])))
+        elif kind == PING:
+            self.at_once.append(("pong", ("receiver", raw[1])))
 
     def _start_comes(self, segment: Segment) -> None:
         segment.start_came = True
@@ -327,7 +344,11 @@ class History:
             self.hold("progress_sent", raw)
             segment = self.segments[raw[1]]
             segment.said = (raw[2], raw[3], -1 if raw[4] is None else raw[4])
-            segment.changed_at = None
+            segment.changed_at, segment.said_at = None, self.now
+        elif kind == CLOSE:
+            self.receiver.said_close = True
+        elif kind == PONG:
+            self._done("pong", ("receiver", raw[1]))
         elif kind == WELCOME and raw[3] != self.generation:
             self.generation = raw[3]
             self.hold("welcome_sent", raw)
@@ -427,11 +448,14 @@ class History:
             self.at_once.append(("mark", (raw[1], raw[2])))
         elif kind == CUSTOM:
             self.at_once.append(("custom", ("<", raw[1]["n"])))
+        elif kind == PING:
+            self.at_once.append(("pong", ("sender", raw[1])))
 
     # -- the consumer --------------------------------------------------------------------------------------
 
     def asked_in_vain(self) -> None:
         """The consumer asked for an item, and there was none."""
+        self.hold("asked")
         if self.asked_at is None:
             self.asked_at = self.now
 
@@ -498,7 +522,9 @@ class History:
     def told_reset(self, reset: items.Interrupted) -> None:
         """The consumer is told to stop playing segments."""
         self.hold("reset", reset)
-        if not reset.by_close:
+        if reset.by_close:
+            self._done("stop", tuple(reset.segments))
+        else:
             self._done("reset", (tuple(reset.segments), tuple(reset.consumed)))
 
     def told_result(self, event: StreamEnded) -> None:
@@ -516,7 +542,6 @@ class History:
             if (pending.wire or (pending.first, pending.last)) == (first, last):
                 self.pending.remove(pending)
                 break
-        self.confirmed.append((first, last))
 
     def told_custom(self, way: str, serial: int) -> None:
         """A custom message is told, at the end of its way."""
@@ -550,6 +575,8 @@ class History:
     def session_opened(self, peer: Peer) -> None:
         """Welcome was sent, or has come."""
         peer.open = peer.opened = True
+        if peer is self.sender:
+            self.hello_at = None
         peer.since = peer.heard_at = self.now
         if peer is self.receiver:
             self.asked_since_open()
@@ -571,6 +598,11 @@ class History:
         if self.asked_at is not None:
             self.asked_at = self.now
 
+    def transport_dropped(self, peer: Peer) -> None:
+        """A peer has given its transport up."""
+        self.hold("dropped", peer)
+        self.transport_lost(peer)
+
     def transport_lost(self, peer: Peer) -> None:
         """A peer has no transport any more."""
         if peer.open:
@@ -579,6 +611,7 @@ class History:
         numbers = self.back if peer is self.sender else self.out
         numbers.owed_at = inf
         if peer is self.sender:
+            self.hello_at = None
             for pending in self.pending:
                 pending.sent_at = self.now
         self.at_once = [one for one in self.at_once if one[0] not in _ON_THE_WIRE]
@@ -590,6 +623,12 @@ class History:
         self.at_once.clear()
         if peer is self.sender:
             self.out.owed_at = self.back.owed_at = inf
+            self.hello_at = None
+        else:
+            there = [s for s in self.segments.values() if s.start_came and not s.over]
+            playing = tuple(s.number for s in there if s.with_consumer or s.cut_at is not None)
+            if playing:
+                self.at_once.append(("stop", playing))
 
     def time(self, now: float) -> None:
         """All that follows at once has happened; time goes on."""
@@ -626,5 +665,7 @@ class History:
             self.stood += seconds
 
 
-_ON_THE_WIRE: Final = frozenset({"interrupt", "cut", "ended", "ended unheard", "sent again"})
+_ON_THE_WIRE: Final = frozenset(
+    {"interrupt", "interrupt on media", "pong", "cut", "ended", "ended unheard", "sent again"}
+)
 """What has to follow and needs a transport."""

@@ -44,9 +44,9 @@ class Ranges:
         return first, max(first, min(after, known))
 
     @property
-    def count(self) -> int:
-        """How many positions there are."""
-        return sum(self._ends) - sum(self._firsts)
+    def end(self) -> int:
+        """The position after the last one."""
+        return self._ends[-1] if self._ends else 0
 
     def touches(self, first: int, end: int) -> bool:
         """Whether any position of a range is in."""

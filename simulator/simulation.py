@@ -356,7 +356,7 @@ class Simulation(World):
                     peer = history.receiver
                 history.session_opened(peer)
             case TransportDropped():
-                history.transport_lost(peer)
+                history.transport_dropped(peer)
             case SessionEnded():
                 history.session_ended(peer, event.close)
                 if peer is history.receiver:
@@ -386,7 +386,8 @@ class Simulation(World):
             and transport.back.cut_at is None
         )
         if receiver is not None:
-            self.history.most_round_trip = max(self.history.most_round_trip, receiver.liveness.round_trip)
+            seen = max(self.sender.liveness.round_trip, receiver.liveness.round_trip)
+            self.history.most_round_trip = max(self.history.most_round_trip, seen)
         self.history.time(self.now)
 
     # -- trace ---------------------------------------------------------------------------------------------

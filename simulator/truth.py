@@ -63,6 +63,8 @@ class Segment:
         """The highest position that was sent on this transport; the position that the resume gave before."""
         self.reached = 0
         """The highest position that was ever sent."""
+        self.sent_said = 0
+        """The position of the last ``sent``."""
         self.sendings: deque[tuple[int, int, float]] = deque(maxlen=400)
         self.told_received = self.told_consumed = 0
         self.told_played: int | None = None
@@ -104,6 +106,8 @@ class Segment:
         """When a position changed of which no progress has told."""
         self.said: tuple[int, int, int] = (0, 0, -1)
         """Received, consumed, played of the last progress."""
+        self.said_at: float | None = None
+        """When the last progress was sent."""
         self.marks: dict[str, int] = {}
         self.marks_handed: set[str] = set()
         self.marks_reached: set[str] = set()
@@ -139,6 +143,8 @@ class Numbers:
         self.taken = 0
         self.held: dict[int, Raw] = {}
         self.kept: dict[int, Raw] = {}
+        self.sent_at: dict[int, float] = {}
+        """When each that is kept was sent last."""
         self.owed_at = inf
         """By when the one who took them has to say so."""
 
@@ -172,6 +178,7 @@ class Peer:
         """Since when it is open, or has been without a transport that is."""
         self.heard_at = now
         self.closed: Any = None
+        self.said_close = False
         self.may_close: set[Any] = set()
         """Codes with which it may close, given what was done to it."""
 

@@ -63,12 +63,15 @@ class Consumer:
 
     def read(self, now: float) -> items.Item | None:
         """Hand out what is next."""
+        readable = self._core.readable(now)
         item = self._core.read(now)
+        self._history.hold("read", readable, item)
         if item is None:
             self._history.asked_in_vain()
         else:
             self._history.handed_out(item)
-        self._flush()
+        if self._core.stirred:
+            self._flush()
         return item
 
     def stream_started(self, segment: int, now: float) -> bool:
@@ -129,18 +132,20 @@ class Simulation(World):
         self.writing, self.positions[number] = number, 0
         return number
 
-    def write(self, number: int, samples: int) -> bool:
-        """Write samples, as far as the local buffer has room; False: it was cut."""
+    def write(self, number: int, samples: int, *, alone: bool = False) -> bool:
+        """Write samples; False: the segment was cut. ``alone``: nothing else was done since the last flush."""
         if self.writing != number:
             return False
-        at = self.positions[number]
-        taken = self.sender.write(number, pcm(number, at, samples), self.now)
-        if taken:
-            self.positions[number] += samples
-            self.history.wrote(number, samples)
-        else:
+        spoken = pcm(number, self.positions[number], samples)
+        message = self.sender.write_through(number, spoken, self.now) if alone else None
+        if message is None and not self.sender.write(number, spoken, self.now):
             self.writing = None
-        return taken
+            return False
+        self.positions[number] += samples
+        self.history.wrote(number, samples)
+        if message is not None:
+            self._send(Channel.MEDIA, message)
+        return True
 
     def end(self) -> None:
         """End the open segment."""
@@ -156,14 +161,17 @@ class Simulation(World):
             return
         left = round(seconds * self.sender.format.rate)
         size = max(1, round(piece * self.sender.format.rate))
+        self._flush_sender()
 
         def more() -> None:
             nonlocal left
+            alone = True
             while True:
                 room = self.history.terms.buffer - self.sender.buffered
                 count = min(size, left, max(room, 0))
-                if count and not self.write(number, count):
+                if count and not self.write(number, count, alone=alone):
                     return
+                alone = False
                 left -= count
                 if not left:
                     if self.writing == number:

@@ -115,6 +115,8 @@ class World:
         self._script: list[tuple[float, int, Callable[[], Any]]] = []
         self._scripted = 0
         self._connect_at = self.now if connect else inf
+        self._sender_timer = self._receiver_timer = inf
+        """When the shells call their cores: set by a flush, as theirs are."""
         self._secrets = 0
         if connect:
             self._settle()
@@ -232,10 +234,10 @@ class World:
         due = self._connect_at
         if self._script and self._script[0][0] < due:
             due = self._script[0][0]
-        if self.sender_lives:
-            due = min(due, self.sender.next_deadline())
+        if self.sender_lives and self._sender_timer < due:
+            due = self._sender_timer
         if self.receiver is not None and self.receiver_lives:
-            due = min(due, self.receiver.next_deadline(), self.player.deadline())
+            due = min(due, self._receiver_timer, self.player.deadline())
         for transport in self.transports:
             if transport.sender_holds or transport.receiver_holds:
                 due = min(due, transport.deadline())
@@ -262,15 +264,19 @@ class World:
             self._play()
         if self._connect_at <= now:
             self.connect()
-        if self.sender_lives and self.sender.next_deadline() <= now:
-            self.sender.expire(now)
-            self._flush_sender()
+        if self._sender_timer <= now and self.sender_lives:
+            if self.sender.next_deadline() <= now:
+                self.sender.expire(now)
+                self._flush_sender()
+            self._sender_timer = self.sender.next_deadline()
         receiver = self.receiver
         if receiver is not None and self.receiver_lives:
-            if receiver.next_deadline() <= now:
-                receiver.expire(now)
-                self._flush_receiver()
-                self._play()
+            if self._receiver_timer <= now:
+                if receiver.next_deadline() <= now:
+                    receiver.expire(now)
+                    self._flush_receiver()
+                    self._play()
+                self._receiver_timer = receiver.next_deadline()
             elif self.player.deadline() <= now:
                 self._play()
         for transport in self.transports:
@@ -287,7 +293,8 @@ class World:
             for channel, data in out.pop_due(now):
                 if transport.receiver_holds:
                     self._to_receiver(transport, channel, data)
-                    self._flush_receiver()
+                    if self.receiver is not None and self.receiver.stirred:
+                        self._flush_receiver()
             self._play()
             self._break(transport, out)
         arrival = back.next_deadline()
@@ -296,7 +303,8 @@ class World:
                 if transport.sender_holds and transport is self.transport:
                     self._before_sender(channel, data)
                     self.sender.receive(channel, data, now)
-                    self._flush_sender()
+                    if self.sender.stirred:
+                        self._flush_sender()
             self._break(transport, back)
         # The end of the transport comes behind what was sent before it; where it was broken, it does not come.
         if transport.sender_holds is not transport.receiver_holds:
@@ -330,6 +338,7 @@ class World:
         else:
             transport.greeted = True
             self._greeted(hello)
+            self._flush_receiver()
 
     def _greet(self, hello: m.Hello, transport: Connected) -> None:
         """What an acceptor does with a hello."""
@@ -379,17 +388,22 @@ class World:
     def _flush_sender(self) -> None:
         if not self.sender_lives:
             return
-        now, transport = self.now, self.transport
-        for channel, data in self.sender.take_outgoing(now):
-            self._sent(">", channel, data)
-            if transport is not None and transport.sender_holds:
-                transport.out.push(channel, data, now)
+        transport = self.transport
+        for channel, data in self.sender.take_outgoing(self.now):
+            self._send(channel, data)
         for event in self.sender.take_events():
             if isinstance(event, (TransportDropped, SessionEnded)):
                 if transport is not None:
                     transport.sender_holds = False
                 self._reconnect_soon(getattr(event, "retry_after", None))
             self._sender_event(event)
+        self._sender_timer = min(self._sender_timer, self.sender.next_deadline())
+
+    def _send(self, channel: Channel, data: Wire) -> None:
+        """Hand one message of the sender's to its transport."""
+        self._sent(">", channel, data)
+        if self.transport is not None and self.transport.sender_holds:
+            self.transport.out.push(channel, data, self.now)
 
     def _flush_receiver(self) -> None:
         receiver, transport, now = self.receiver, self._of_receiver, self.now
@@ -413,11 +427,13 @@ class World:
                 case _:
                     pass
             self._receiver_event(event)
+        self._receiver_timer = min(self._receiver_timer, receiver.next_deadline())
 
     def _play(self) -> None:
         if self.consumer is not None and self.receiver_lives:
             self.player.step(self.consumer, self.now, self._item)
-            self._flush_receiver()
+            if self.receiver is not None and self.receiver.stirred:
+                self._flush_receiver()
 
     # -- hooks ---------------------------------------------------------------------------------------------
 

@@ -154,6 +154,12 @@ def marks_and_data_come_once_in_their_place(h: History, item: items.Item) -> str
     return f"{item} comes when {segment.handed} samples were handed out" if early else None
 
 
+@invariant("read")
+def readable_is_true(_: History, readable: bool, item: items.Item | None) -> str | None:
+    """Whoever waits for an item is woken by it, or waits for good."""
+    return None if readable is (item is not None) else f"readable: {readable}, and then {item!r:.60} is read"
+
+
 @invariant("asked")
 def what_is_there_is_handed_out(h: History) -> str | None:
     """LW-SEGMENT-6, LW-COOLDOWN-1, LW-PAUSE-1: nothing is held back without a reason."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from itertools import count, islice
 from pathlib import Path
 
+from lipwire.protocol import codec
 from lipwire.protocol.trace import JsonLinesTrace
 
 from .invariants import all_names
@@ -27,6 +28,16 @@ BATCH = 25
 def main(arguments: list[str] | None = None) -> int:
     """Run what the command line asks for; 1 when a promise was broken."""
     options = _parser().parse_args(arguments)
+    if options.cores is not None and not Path(codec.__file__).is_relative_to(options.cores):
+        raise SystemExit(f"the cores are those of {codec.__file__}")
+    if options.planted:
+        from .planted import main as planted
+
+        return planted(options)
+    if options.hours is not None:
+        from .soak import main as soak
+
+        return soak(options.hours, options.seed or 1, as_json=options.json)
     if options.seed is not None:
         return _one(options)
     return _many(options)
@@ -34,12 +45,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=500, metavar="N", help="how many sessions (500)")
+    parser.add_argument("--seeds", type=int, metavar="N", help="how many sessions (500)")
     parser.add_argument("--from", type=int, default=0, metavar="K", dest="first", help="the first seed (0)")
     parser.add_argument("--seed", type=int, metavar="K", help="this one alone, told in full")
     parser.add_argument("--trace", metavar="FILE", help="with --seed: a trace, for `lipwire trace view`")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="J", help="processes (one a core)")
     parser.add_argument("--until-failure", action="store_true", help="go on until a promise is broken")
+    parser.add_argument("--hours", type=float, metavar="H", help="one conversation of so many simulated hours")
+    parser.add_argument("--planted", action="store_true", help="try the simulator itself: plant bugs, one by one")
+    parser.add_argument("--only", metavar="NAME", help="with --planted: this bug alone")
+    parser.add_argument("--cores", metavar="FOLDER", help="be sure that the cores are those of this folder")
     parser.add_argument("--json", action="store_true", help="a report for machines")
     return parser
 
@@ -71,8 +86,8 @@ def _batches(seeds: Iterator[int]) -> Iterator[list[int]]:
 
 def _many(options: argparse.Namespace) -> int:
     began = time.perf_counter()
-    seeds: Iterable[int] = range(options.first, options.first + options.seeds)
-    if options.until_failure:
+    seeds: Iterable[int] = range(options.first, options.first + (options.seeds or 500))
+    if options.until_failure and options.seeds is None:
         seeds = count(options.first)
     failures: list[Outcome] = []
     totals: Counter[str] = Counter()

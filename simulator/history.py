@@ -40,7 +40,7 @@ class History:
         self.terms = terms
         self.now = now
         self.segments: dict[int, Segment] = {}
-        self.first = 1
+        self.first = self.forgettable = 1
         self.oldest = 1
         """The lowest id without a result."""
         self.sender, self.receiver = Peer(now), Peer(now)
@@ -73,6 +73,8 @@ class History:
         self.pending: list[Pending] = []
         self.last_interrupt = (now, 0, 0)
         """When the last was sent, and its range."""
+        self.credit_since: float | None = None
+        """Since when there is audio to send, credit for it, and nothing under way."""
         self.hello_at: float | None = None
         """When the last hello was sent that waits for an answer."""
         self.customs: dict[str, list[int]] = {">": [], "<": []}
@@ -102,6 +104,13 @@ class History:
         while number in self.segments:
             yield self.segments[number]
             number += 1
+
+    def forget(self) -> None:
+        """Forget the segments that were over when this was called last; for conversations that go on and on."""
+        for number in range(self.first, self.forgettable):
+            self.segments.pop(number, None)
+        self.first = max(self.first, self.forgettable)
+        self.forgettable = self.oldest
 
     def head(self) -> Segment | None:
         """The segment that is to be handed out next."""
@@ -144,6 +153,8 @@ class History:
             if self.terms.two_channels:
                 self.at_once.append(("interrupt on media", wire))
         if number is None:
+            if self.paused and self.sender.open:
+                self.at_once.append(("unpause", None))
             self.paused = False
 
     def gave_mark(self, number: int, position: int, name: str) -> None:
@@ -193,6 +204,8 @@ class History:
             self._done("pong", ("sender", raw[1]))
         elif kind in (MARK, DATA):
             self.hold("of_segment_sent", raw)
+        elif kind == UNPAUSE:
+            self._done("unpause", None)
 
     def _audio_sent(self, number: int, position: int, cut_through: int, pcm: bytes) -> None:
         self.hold("audio_sent", number, position, cut_through, pcm)
@@ -417,7 +430,7 @@ class History:
             if row is not None:
                 segment.told_received, segment.told_consumed = row[1], row[2]
                 segment.told_played = row[3] if row[3] is not None else segment.told_played
-            segment.sent = segment.told_received
+            segment.sent = segment.told_highest = segment.told_received
 
     def _sender_takes(self, raw: Raw) -> None:
         kind = raw[0]
@@ -426,6 +439,7 @@ class History:
             segment.told_received = max(segment.told_received, raw[2])
             segment.sent = max(segment.sent, segment.told_received)
             segment.told_consumed = max(segment.told_consumed, raw[3])
+            segment.told_highest = max(segment.told_highest, raw[2], (raw[7] if len(raw) > 7 else None) or 0)
             if raw[4] is not None:
                 segment.told_played = max(segment.told_played or 0, raw[4])
         elif kind == CUT:
@@ -464,7 +478,8 @@ class History:
         self.hold("concealed", count)
         segment = self.head()
         assert segment is not None
-        first, end = segment.came.gap(segment.known)
+        first = segment.received
+        end = first + count
         segment.before_silence = (self.now, first)
         segment.silence.add(first, end)
         segment.came.add(first, end)
@@ -666,6 +681,6 @@ class History:
 
 
 _ON_THE_WIRE: Final = frozenset(
-    {"interrupt", "interrupt on media", "pong", "cut", "ended", "ended unheard", "sent again"}
+    {"interrupt", "unpause", "interrupt on media", "pong", "cut", "ended", "ended unheard", "sent again"}
 )
 """What has to follow and needs a transport."""

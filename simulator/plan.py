@@ -207,6 +207,13 @@ def _draw_steps(plan: Plan, random: Random) -> None:
         if random.random() < 0.5:
             steps.append((at, "interrupt", _whom(random)))
             at += random.choice([0.0, 0.0, 0.001, 0.1, 0.4])
+    if random.random() < 0.15:  # many short ones, one behind the other
+        for _ in range(random.choice([5, 10, 20])):
+            seconds = random.choice([0.0, 0.02, 0.05, 0.13])
+            steps.append((at, "speak", {"seconds": seconds, "pace": 0.0, "piece": 0.1}))
+            at += random.choice([0.0, 0.0, 0.01])
+            if random.random() < 0.15:
+                steps.append((at, "interrupt", _whom(random)))
     end = at + 1.0
     for _ in range(random.choice([0, 0, 1, 2])):
         begin = random.uniform(0.0, end)

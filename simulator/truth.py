@@ -66,7 +66,7 @@ class Segment:
         self.sent_said = 0
         """The position of the last ``sent``."""
         self.sendings: deque[tuple[int, int, float]] = deque(maxlen=400)
-        self.told_received = self.told_consumed = 0
+        self.told_received = self.told_highest = self.told_consumed = 0
         self.told_played: int | None = None
         self.told_cut = False
         """Its cut has come back."""

@@ -195,7 +195,6 @@ class World:
         """Let time pass."""
         end = self.now + seconds
         self._advance(lambda: False, end)
-        self.now = end
 
     def run_until(self, true: Callable[[], Any], *, within: float = 120.0) -> float:
         """Let time pass until something is true; gives how long that took."""
@@ -218,6 +217,7 @@ class World:
             due = self._deadline()
             if due > end:
                 self.now = max(self.now, end)
+                self._time_passed()
                 return bool(true())
             if due > self.now:
                 self.now = due

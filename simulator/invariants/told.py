@@ -108,7 +108,8 @@ def concealed_only_what_never_arrived(h: History, count: int) -> str | None:
     if segment is None:
         return f"{count} samples are concealed, and no segment is being handed out"
     first, end = segment.came.gap(segment.known)
-    if end - first == count or segment.may_lack:
+    as_much_as_fits = count < end - first and end == segment.known > segment.came.end
+    if end - first == count or as_much_as_fits or segment.may_lack:
         return None
     return f"{count} samples of segment {segment.number} are concealed, and [{first}, {end}) is what is missing"
 

@@ -212,6 +212,28 @@ def audio_comes_through(h: History) -> str | None:
 
 
 @invariant("time")
+def credit_is_used(h: History) -> str | None:
+    """LW-CREDIT-2: audio that waits is sent when there is credit for it, and nothing under way that it waits for."""
+    credit, waits = h.terms.window, False
+    on_wire = 0
+    for segment in h.in_turn():
+        on_wire += segment.started and segment.told_end is None
+        if segment.live and segment.started:
+            if segment.sent > segment.told_highest:
+                h.credit_since = None
+                return None
+            credit -= segment.sent - segment.told_consumed
+        waits = waits or (segment.live and segment.written > segment.sent)
+    if not waits or not h.sender.open or credit <= 0 or on_wire >= h.terms.segments:
+        h.credit_since = None
+    elif h.credit_since is None:
+        h.credit_since = h.now
+    elif h.now - max(h.credit_since, h.sender.since) > 0.2 + LATE:
+        return f"audio waits for {h.now - h.credit_since:.3f} s, and there is credit for {credit} samples"
+    return None
+
+
+@invariant("time")
 def silence_ends_a_transport(h: History) -> str | None:
     """LW-LIVE-3."""
     for who, peer in (("sender", h.sender), ("receiver", h.receiver)):

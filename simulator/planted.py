@@ -1,0 +1,121 @@
+"""The simulator is tried: bugs are planted in a copy of the cores, one by one, and have to be caught.
+
+``python -m simulator --planted`` runs all of them and writes ``PLANTED.md``. The working tree is never touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from .planted_bugs import BUGS, Bug
+
+ROOT: Final = Path(__file__).parents[1]
+CORES: Final = Path("protocol/lipwire/protocol")
+COPIED: Final = ("protocol", "transports", "simulator")
+TABLE: Final = Path(__file__).with_name("PLANTED.md")
+MOST_SEEDS: Final = 2_000
+PATIENCE: Final = 900.0
+"""Seconds in which 2,000 seeds are run, however slow the machine."""
+
+
+@dataclass(frozen=True)
+class Caught:
+    """What came of a bug: caught by which invariant, in the how-manieth seed; None when it was not."""
+
+    bug: Bug
+    invariant: str | None
+    seed: int | None
+    seconds: float
+
+
+def patched(bug: Bug, source: str) -> str:
+    """Give the source with the bug in it.
+
+    Raises:
+        ValueError: its old text does not stand there exactly once.
+    """
+    times = source.count(bug.old)
+    if times != 1:
+        raise ValueError(f"{bug.name!r}: its old text stands {times} times in {bug.file}, and has to stand once")
+    return source.replace(bug.old, bug.new)
+
+
+def plant(bug: Bug, into: Path) -> None:
+    """Copy the cores and the simulator, and plant a bug in the copy."""
+    for name in COPIED:
+        shutil.copytree(ROOT / name, into / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    path = into / CORES / bug.file
+    path.write_text(patched(bug, path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def hunt(bug: Bug, seeds: int = MOST_SEEDS) -> Caught:
+    """Run seeds against a bug until one catches it."""
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="planted-") as directory:
+        copy = Path(directory)
+        plant(bug, copy)
+        paths = [str(copy), *(str(copy / name) for name in COPIED[:2])]
+        command = [
+            sys.executable, "-m", "simulator", "--until-failure", "--seeds", str(seeds), "--jobs", "1", "--json",
+            "--cores", str(copy),
+        ]  # fmt: skip
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
+        try:
+            done = subprocess.run(
+                command, cwd=copy, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return Caught(bug, "(it hangs)", None, time.perf_counter() - began)
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"{bug.name}: {done.stderr[-2_000:]}")
+    failures: list[dict[str, Any]] = json.loads(done.stdout)["failures"]
+    first = failures[0] if failures else {"invariant": None, "seed": None}
+    return Caught(bug, first["invariant"], first["seed"], time.perf_counter() - began)
+
+
+def table(results: list[Caught]) -> str:
+    """The results as they stand in PLANTED.md."""
+    caught = [one for one in results if one.invariant is not None]
+    lines = [
+        "# Bugs that were planted, and what caught them",
+        "",
+        "Made by `python -m simulator --planted`: each bug is planted alone in a copy of the cores, and sessions are",
+        f"run from seed 0 on, at most {MOST_SEEDS:,}, until a promise is broken. *Seeds* is how many that took.",
+        "",
+        f"{len(results)} planted, {len(caught)} caught.",
+        "",
+        "| bug | where | what a user would suffer | caught by | seeds |",
+        "|---|---|---|---|---|",
+    ]
+    for one in results:
+        seeds = "more" if one.seed is None else str(one.seed + 1)
+        bug = one.bug
+        lines.append(f"| {bug.name} | `{bug.file}` | {bug.suffers} | {one.invariant or '**nothing**'} | {seeds} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(options: argparse.Namespace) -> int:
+    """Try all bugs, or one; 1 when one was not caught."""
+    bugs = [bug for bug in BUGS if options.only in (None, bug.name)]
+    results = []
+    with ThreadPoolExecutor(max(1, options.jobs)) as pool:
+        for caught in pool.map(hunt, bugs):
+            results.append(caught)
+            found = f"{caught.invariant}, seed {caught.seed}" if caught.invariant else "NOT CAUGHT"
+            print(f"{caught.bug.name}: {found} ({caught.seconds:.1f} s)", flush=True)
+    if options.only is None:
+        TABLE.write_text(table(results), encoding="utf-8")
+    missed = [one.bug.name for one in results if one.invariant is None]
+    print(f"{len(results)} planted, {len(results) - len(missed)} caught")
+    return 1 if missed or not results else 0

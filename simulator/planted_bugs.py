@@ -123,8 +123,8 @@ BUGS: Final = (
     Bug(
         "an interrupt is not sent on media",
         "sender_output.py",
-        "        if self.state is SessionState.OPEN and self.binding.separate_media:\n",
-        "        if self.state is SessionState.LOST and self.binding.separate_media:\n",
+        "        if self.state is _OPEN and self.binding.separate_media:\n",
+        "        if self.state is not _OPEN and self.binding.separate_media:\n",
         "interrupts wait behind retransmits",
     ),
     Bug(
@@ -217,14 +217,14 @@ BUGS: Final = (
     Bug(
         "the timer of a report runs in a pause",
         "sender_output.py",
-        "        if self.paused or self.state is not SessionState.OPEN:\n            if",
-        "        if self.state is not SessionState.OPEN:\n            if",
+        "        if self.paused or self.state is not _OPEN:\n            if",
+        "        if self.state is not _OPEN:\n            if",
         "a long pause cuts what was paused",
     ),
     Bug(
         "the timer of a report is not held by a lost transport",
         "sender_output.py",
-        "        if self.paused or self.state is not SessionState.OPEN:\n            if",
+        "        if self.paused or self.state is not _OPEN:\n            if",
         "        if self.paused:\n            if",
         "a resume cuts what it was to save",
     ),
@@ -430,7 +430,7 @@ BUGS: Final = (
     Bug(
         "a nack asks for what has arrived",
         "receiver_repair.py",
-        "                ranges += segment.audio.missing(first, end)\n",
+        "                ranges += missing\n",
         "                ranges += [(first, end)]\n",
         "bandwidth is wasted",
     ),
@@ -466,7 +466,7 @@ BUGS: Final = (
     Bug(
         "credit is not given back by the fast way",
         "receiver.py",
-        "                incoming.credit -= samples\n",
+        "                    incoming.credit -= samples\n",
         "",
         "the session is closed: window exceeded",
     ),
@@ -481,8 +481,8 @@ BUGS: Final = (
     Bug(
         "played is derived from consumed",
         "receiver_reports.py",
-        "                audio.consumed,\n                segment.played,\n",
-        "                audio.consumed,\n                audio.consumed if segment.played else None,\n",
+        "            audio.consumed,\n            segment.played,\n",
+        "            audio.consumed,\n            audio.consumed if segment.played else None,\n",
         "the agent believes that more was heard",
     ),
     Bug(
@@ -495,8 +495,8 @@ BUGS: Final = (
     Bug(
         "progress tells what lies beyond a gap as received",
         "receiver_reports.py",
-        "                segment.id,\n                audio.received,\n",
-        "                segment.id,\n                high,\n",
+        "            segment.id,\n            audio.received,\n",
+        "            segment.id,\n            high,\n",
         "the sender lets go of what is missing",
     ),
     # -- the receiver: interrupts and the cooldown ---------------------------------------------------------
@@ -652,7 +652,7 @@ BUGS: Final = (
     Bug(
         "a close is not said",
         "connection.py",
-        "            self._outgoing += [(Channel.CONTROL, encode_close(close))] * copies\n",
+        "            self._outgoing += [(_CONTROL, encode_close(close))] * copies\n",
         "            del copies\n",
         "the other side waits for the resume time",
     ),

@@ -127,7 +127,7 @@ def a_quiet_sender_says_how_far_it_has_sent(h: History) -> str | None:
 @invariant("time")
 def progress_is_repeated(h: History) -> str | None:
     """LW-PROGRESS-5."""
-    if not h.receiver.open or not h.terms.loses_control:
+    if not h.receiver.open or not h.terms.loses_media:
         return None
     for segment in h.segments.values():
         if segment.said_at is not None and not segment.over and segment.cut_at is None:
@@ -166,6 +166,8 @@ def progress_comes_in_time(h: History) -> str | None:
     if not h.receiver.open:
         return None
     for segment in h.segments.values():
+        if segment.may_lack:
+            continue
         if segment.changed_at is not None and not segment.over and segment.cut_at is None:
             waited = h.now - max(segment.changed_at, h.receiver.since)
             if waited > 0.02 + LATE:

@@ -206,7 +206,7 @@ DOCTORED: dict[str, Callable[[], Any]] = {
         h := unended(), out(h, audio(1, 0, 100)), late(h, 0.3)
     ),
     "progress_is_repeated": lambda: (
-        h := handed(loses_control=True), back(h, [T.progress, 1, 800, 800, None, 0, 0]), late(h, 0.7)
+        h := handed(), back(h, [T.progress, 1, 800, 800, None, 0, 0]), late(h, 0.7)
     ),
     "numbered_messages_are_sent_again": lambda: (
         h := begun(loses_control=True), out(h, numbered(1, [T.pause]), lost=True), late(h, 3.0)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from lipwire.protocol.channels import Binding, Channel
+from lipwire.protocol.channels import Binding
 from lipwire.protocol.registry import Feature
 from lipwire.transports.link import Faults
 
 from .player import Player
 from .samples import MONO
-from .simulation import Simulation, Tracer
+from .simulation import BINDINGS, LOSSY, Simulation, Tracer
 from .truth import Terms
-from .world import BOTH, MEMORY, ROOM, WEBRTC
+from .world import MEMORY
 
-WEBSOCKET = replace(MEMORY, name="websocket")
 Step = tuple[float, str, dict[str, Any]]
 """When, what, and with what."""
 
@@ -104,11 +103,11 @@ def draw(seed: int) -> Plan:
     """Draw a plan."""
     random = Random(f"lipwire {seed}")
     plan = Plan(seed)
-    plan.binding = random.choices([MEMORY, WEBSOCKET, WEBRTC, ROOM], [1, 1, 4, 2])[0]
+    plan.binding = BINDINGS[random.choices(list(BINDINGS), [1, 1, 4, 2])[0]]
     _draw_network(plan, random)
     _draw_limits(plan, random)
     _draw_consumer(plan, random)
-    if plan.binding in (MEMORY, WEBSOCKET) and random.random() < 0.2:
+    if plan.binding.media_reliable and random.random() < 0.2:
         plan.features = frozenset(f for f in Feature if random.random() < 0.5)
     _draw_steps(plan, random)
     plan.ending = random.choices(
@@ -120,7 +119,7 @@ def draw(seed: int) -> Plan:
 
 
 def _draw_network(plan: Plan, random: Random) -> None:
-    channels = {WEBRTC: frozenset({Channel.MEDIA}), ROOM: BOTH}.get(plan.binding, frozenset[Channel]())
+    channels = LOSSY[plan.binding.name]
     kind = random.choices(["good", "random", "bursts", "narrow", "any"], [2, 3, 2, 1, 3])[0]
     delay = random.choice([0.0, 0.002, 0.01, 0.03, 0.06, 0.12])
     base: dict[str, Any] = {"delay": delay, "channels": channels}
@@ -242,7 +241,9 @@ def _whom(random: Random) -> dict[str, Any]:
 
 def _draw_break(plan: Plan, random: Random, at: float) -> None:
     kind = random.choices(["seen", "half", "unseen", "switch"], [5, 2, 1, 2])[0]
-    if kind == "switch":
+    if kind == "switch" and plan.features == frozenset(Feature) and random.random() < 0.5:
+        plan.steps.append((at, "switch", {"to": random.choice(list(BINDINGS))}))
+    elif kind == "switch":
         plan.steps.append((at, "connect", {}))
     elif kind == "seen":
         plan.steps.append((at, "drop", {}))

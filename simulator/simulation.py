@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
 
 import msgpack
@@ -38,9 +38,13 @@ from . import invariants as _  # noqa: F401 - registers them
 from .history import History
 from .samples import pcm
 from .truth import Peer, Raw, Terms
-from .world import Connected, World
+from .world import BOTH, MEMORY, ROOM, WEBRTC, Connected, World
 
 Tracer = Callable[[dict[str, Any]], None]
+BINDINGS: Final = {one.name: one for one in (MEMORY, replace(MEMORY, name="websocket"), WEBRTC, ROOM)}
+LOSSY: Final = {"memory": frozenset[Channel](), "websocket": frozenset[Channel](),
+                "webrtc": frozenset({Channel.MEDIA}), "room": BOTH}  # fmt: skip
+"""The channels on which each may lose messages."""
 
 
 class Consumer:
@@ -266,6 +270,13 @@ class Simulation(World):
             two_channels=bound.separate_media,
         )
         super().connect(binding)
+
+    def switch(self, to: str) -> None:
+        """Go on over another kind of transport."""
+        self.binding = BINDINGS[to]
+        self.faults = replace(self.faults, channels=LOSSY[to])
+        self.back = replace(self.back, channels=LOSSY[to])
+        self.connect()
 
     def kill_sender(self, *, silently: bool) -> None:
         """The sender is gone for good."""

@@ -8,7 +8,8 @@ from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from lipwire.protocol.limits import UNACKNOWLEDGED_BYTES, UNACKNOWLEDGED_MESSAGES
+from lipwire.protocol.limits import UNACKNOWLEDGED_MESSAGES
+from lipwire.protocol.receiver import ReceiverConnection
 
 from .simulation import Simulation
 
@@ -16,8 +17,11 @@ _CODE = (type, FunctionType, BuiltinFunctionType, MethodType, ModuleType, Enum)
 BASE = 60_000
 """Bytes that a core takes with nothing in it, at most."""
 A_SEGMENT = 6_000
-"""Bytes of what is kept about a segment, beside its samples, its marks and data, at most."""
-CHUNK_OVERHEAD = 1_000
+"""Bytes of what is kept about a segment, beside its samples, at most."""
+A_BYTE = 6
+"""Bytes that are held for each byte of samples, at most: short pieces have long heads, a view keeps what it is of."""
+A_NUMBER = 2_000
+"""Bytes of a numbered message that is kept, or of a mark or data that waits, at most."""
 
 
 def size_of(root: object) -> tuple[int, int]:
@@ -51,38 +55,53 @@ def _within(one: Any) -> list[Any]:
     return inner
 
 
-def check_memory(simulation: Simulation, *, settled: bool = False) -> None:
-    """Hold what both sides hold against what was configured; ``settled``: all segments are over."""
-    history, sender, receiver = simulation.history, simulation.sender, simulation.receiver
-    terms = history.terms
-    measured: dict[str, tuple[float, float]] = {
-        "numbered messages that the sender keeps": (
-            sender.numbered.unacknowledged,
-            min(UNACKNOWLEDGED_MESSAGES, _numbers(simulation, out=True)),
-        ),
-        "bytes in flight": (sender.in_flight, 2 * terms.window * terms.frame),
-    }
-    waiting = sum(s.written - s.told_received for s in history.in_turn() if s.live)
-    live = sum(1 for _ in history.in_turn())
+def check_memory(simulation: Simulation, deep: bool = True) -> None:
+    """Hold what both sides hold against the truth and what was configured; ``deep``: all that can be reached."""
+    history = simulation.history
+    measured: dict[str, tuple[float, float]] = {}
     if history.sender.lives:
-        most = BASE + live * A_SEGMENT + 3 * waiting * terms.frame + live * CHUNK_OVERHEAD
-        if settled:
-            held, _ = size_of(sender)
-            measured["bytes that the sender holds when all is over"] = (held, most + UNACKNOWLEDGED_BYTES * 0.02)
-    if receiver is not None and history.receiver.lives:
-        counters = receiver.counters
-        measured |= {
-            "samples that the receiver holds": (counters.held_samples, terms.window),
-            "segments that live at the receiver": (counters.live_segments, terms.segments),
-            "numbered messages that the receiver keeps": (
-                receiver.numbered.unacknowledged,
-                min(UNACKNOWLEDGED_MESSAGES, _numbers(simulation, out=False)),
-            ),
-        }
-        if settled:
-            held, _ = size_of(receiver)
-            measured["bytes that the receiver holds when all is over"] = (held, BASE + UNACKNOWLEDGED_BYTES * 0.02)
+        measured |= _sender(simulation, deep)
+    if simulation.receiver is not None and history.receiver.lives:
+        measured |= _receiver(simulation, simulation.receiver, deep)
     history.hold("memory", measured)
+
+
+def _sender(simulation: Simulation, deep: bool) -> dict[str, tuple[float, float]]:
+    history, core = simulation.history, simulation.sender
+    terms = history.terms
+    open_ones = list(history.in_turn())
+    waiting = sum(one.written - one.sent for one in open_ones if one.live)
+    kept = sum(one.written - one.told_received for one in open_ones if one.live)
+    most_numbers = min(UNACKNOWLEDGED_MESSAGES, _numbers(simulation, out=True))
+    measured: dict[str, tuple[float, float]] = {
+        "samples that wait at the sender": (core.buffered, waiting),
+        "bytes in flight": (core.in_flight, terms.window * terms.frame),
+        "numbered messages that the sender keeps": (core.numbered.unacknowledged, most_numbers),
+    }
+    if deep:
+        given = sum(len(one.marks) + len(one.data) for one in open_ones)
+        most = BASE + len(open_ones) * A_SEGMENT + kept * terms.frame * A_BYTE + (most_numbers + given) * A_NUMBER
+        measured["bytes that the sender holds"] = (size_of(core)[0], most)
+    return measured
+
+
+def _receiver(simulation: Simulation, core: ReceiverConnection, deep: bool) -> dict[str, tuple[float, float]]:
+    history = simulation.history
+    terms = history.terms
+    there = [one for one in history.segments.values() if one.cut_at is None and not one.over]
+    held = sum(one.came.count - one.handed for one in there)
+    live = sum(one.start_came and not one.over for one in history.segments.values())
+    most_numbers = min(UNACKNOWLEDGED_MESSAGES, _numbers(simulation, out=False))
+    measured: dict[str, tuple[float, float]] = {
+        "samples that the receiver holds": (core.counters.held_samples, min(held, terms.window)),
+        "segments that live at the receiver": (core.counters.live_segments, min(live, terms.segments)),
+        "numbered messages that the receiver keeps": (core.numbered.unacknowledged, most_numbers),
+    }
+    if deep:
+        given = sum(len(one.marks) + len(one.data) for one in history.segments.values() if not one.over)
+        most = BASE + live * A_SEGMENT + held * terms.frame * A_BYTE + (most_numbers + given) * A_NUMBER
+        measured["bytes that the receiver holds"] = (size_of(core)[0], most)
+    return measured
 
 
 def _numbers(simulation: Simulation, *, out: bool) -> int:

@@ -48,6 +48,11 @@ class Ranges:
         """The position after the last one."""
         return self._ends[-1] if self._ends else 0
 
+    @property
+    def count(self) -> int:
+        """How many positions there are."""
+        return sum(self._ends) - sum(self._firsts)
+
     def touches(self, first: int, end: int) -> bool:
         """Whether any position of a range is in."""
         at = bisect_right(self._ends, first)

@@ -74,6 +74,7 @@ def _run(plan: Plan, simulation: Simulation) -> None:
     history = simulation.history
     plan.schedule(simulation)
     simulation.at(simulation.began + plan.connect_at, simulation.connect)
+    simulation.measure = check_memory
     simulation.run(plan.seconds + 0.01)
     simulation.end()
     simulation.pause(False)
@@ -85,7 +86,7 @@ def _run(plan: Plan, simulation: Simulation) -> None:
     simulation._advance(lambda: _quiet(simulation), simulation.now + SETTLES)
     if _both_open(simulation):
         history.hold("settled")
-        check_memory(simulation, settled=True)
+        check_memory(simulation)
     _end(plan.ending, simulation)
     _run_out(simulation)
 
@@ -144,7 +145,7 @@ def _run_out(simulation: Simulation) -> None:
         simulation.close(back=False)
         simulation._advance(lambda: False, simulation.now + patience)
     history.hold("end")
-    check_memory(simulation, settled=True)
+    check_memory(simulation)
 
 
 def _counts(simulation: Simulation) -> dict[str, int]:

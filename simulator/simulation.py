@@ -41,6 +41,8 @@ from .truth import Peer, Raw, Terms
 from .world import BOTH, MEMORY, ROOM, WEBRTC, Connected, World
 
 Tracer = Callable[[dict[str, Any]], None]
+MEASURE_EVERY: Final = 0.5
+"""Simulated seconds between one look at what is held and the next, while anything happens."""
 BINDINGS: Final = {one.name: one for one in (MEMORY, replace(MEMORY, name="websocket"), WEBRTC, ROOM)}
 LOSSY: Final = {"memory": frozenset[Channel](), "websocket": frozenset[Channel](),
                 "webrtc": frozenset({Channel.MEDIA}), "room": BOTH}  # fmt: skip
@@ -115,6 +117,9 @@ class Simulation(World):
         self.writing: int | None = None
         self.positions: dict[int, int] = {}
         self.serial = 0
+        self.measure: Callable[[Simulation, bool], None] | None = None
+        """Called now and again with the simulation, and whether all is to be looked at."""
+        self._measured = 0
         self._raws: dict[Wire, Raw] = {}
         super().__init__(connect=False, **options)
         self.player.keeps = False
@@ -396,6 +401,9 @@ class Simulation(World):
         super()._flush_receiver()
 
     def _time_passed(self) -> None:
+        if self.measure is not None and self.now >= self.began + self._measured * MEASURE_EVERY:
+            self._measured = int((self.now - self.began) / MEASURE_EVERY) + 1
+            self.measure(self, self._measured % 5 == 0)
         receiver, transport = self.receiver, self.transport
         self.history.reading = not self.player.stuck
         self.history.link_up = (

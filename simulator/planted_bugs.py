@@ -130,8 +130,8 @@ BUGS: Final = (
     Bug(
         "an interrupt is never repeated",
         "interrupts.py",
-        "            if now >= pending.next_at:\n",
-        "            if now >= pending.next_at + 1e9:\n",
+        "        if not repeat:\n            self.next_at = inf\n",
+        "        if repeat or not repeat:\n            self.next_at = inf\n",
         "a lost interrupt leaves the avatar talking",
     ),
     Bug(
@@ -359,8 +359,8 @@ BUGS: Final = (
     Bug(
         "numbers are never sent again",
         "numbered.py",
-        "        if now >= self._resend_at:\n",
-        "        if now >= self._resend_at + 1e9:\n",
+        "            self._resend_at = min(self._resend_at, now + after)\n",
+        "            pass\n",
         "control that a room drops is lost",
     ),
     Bug(
@@ -673,8 +673,8 @@ BUGS: Final = (
     Bug(
         "the resume time is not looked at",
         "connection.py",
-        "        elif now >= self._resume_until:\n",
-        "        elif now >= self._resume_until + 60:\n",
+        "                self._resume_until = now + self._resume_time\n",
+        "                self._resume_until = now + self._resume_time + 60\n",
         "a session whose peer is gone stays",
     ),
     Bug(

@@ -38,7 +38,7 @@ from . import invariants as _  # noqa: F401 - registers them
 from .history import History
 from .samples import pcm
 from .truth import Peer, Raw, Terms
-from .world import BOTH, MEMORY, ROOM, WEBRTC, Connected, World
+from .world import BOTH, MEMORY, ROOM, SENT_THROUGH, WEBRTC, Connected, World
 
 Tracer = Callable[[dict[str, Any]], None]
 MEASURE_EVERY: Final = 0.5
@@ -172,23 +172,24 @@ class Simulation(World):
         size = max(1, round(piece * self.sender.format.rate))
         self._flush_sender()
 
-        def more() -> None:
+        def more() -> object:
             nonlocal left
-            alone = True
+            alone, before = True, self.messages
             while True:
                 room = self.history.terms.buffer - self.sender.buffered
                 count = min(size, left, max(room, 0))
                 if count and not self.write(number, count, alone=alone):
-                    return
+                    return None
+                through = alone and self.messages > before
                 alone = False
                 left -= count
                 if not left:
                     if self.writing == number:
                         self.end()
-                    return
+                    return None
                 if pace or not count:
                     self.after(max(count / self.sender.format.rate / pace if pace else 0.0, 0.01), more)
-                    return
+                    return SENT_THROUGH if through else None
 
         more()
 

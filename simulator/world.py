@@ -37,6 +37,8 @@ ROOM = Binding(
 )  # fmt: skip
 BOTH = frozenset(Channel)
 
+SENT_THROUGH = object()
+"""What an action gives that did nothing but send a chunk straight through: no shell flushes then."""
 _AT_REST = 20_000
 """Turns at one moment after which something goes round in circles."""
 
@@ -257,8 +259,7 @@ class World:
     def _turn(self) -> None:
         """Do each thing that is due now, once."""
         now = self.now
-        if self._script and self._script[0][0] <= now:
-            heappop(self._script)[2]()
+        if self._script and self._script[0][0] <= now and heappop(self._script)[2]() is not SENT_THROUGH:
             self._flush_sender()
             self._flush_receiver()
             self._play()

@@ -31,8 +31,8 @@ BUGS: Final = (
     Bug(
         "credit is not given back for what was cut",
         "sender_output.py",
-        "            out = cut and (segment",
-        "            out = False and (segment",
+        "            if not (cut and (segment",
+        "            if not (False and (segment",
         "after an interrupt the next turn waits until the renderer has reset",
     ),
     Bug(
@@ -108,8 +108,8 @@ BUGS: Final = (
     Bug(
         "cut_through is one too high",
         "sender_segments.py",
-        "self.cut_through = next((s.number for s in self if s.live), self.next) - 1",
-        "self.cut_through = next((s.number for s in self if s.live), self.next)",
+        "self.cut_through = next(iter(self._live), self.next) - 1",
+        "self.cut_through = next(iter(self._live), self.next)",
         "speech is cut that nobody interrupted",
     ),
     Bug(
@@ -130,8 +130,8 @@ BUGS: Final = (
     Bug(
         "an interrupt is never repeated",
         "interrupts.py",
-        "        if not repeat:\n            self.next_at = inf\n",
-        "        if repeat or not repeat:\n            self.next_at = inf\n",
+        "self.next_at = repeat_at(self.first_at, self.repeats) if repeat else inf",
+        "self.next_at = inf",
         "a lost interrupt leaves the avatar talking",
     ),
     Bug(

@@ -197,7 +197,8 @@ def _draw_steps(plan: Plan, random: Random) -> None:
     for _ in range(random.choice([1, 2, 3, 4, 6])):
         seconds = random.choice([0.0, 0.02, 0.13, 0.5, 1.0, 1.7, 3.0])
         pace = random.choice([0.0, 0.0, 1.0, 1.0, 5.0])
-        steps.append((at, "speak", {"seconds": seconds, "pace": pace, "piece": random.choice([0.02, 0.04, 0.06, 0.1, 0.25])}))
+        piece = random.choice([0.02, 0.04, 0.06, 0.1, 0.25])
+        steps.append((at, "speak", {"seconds": seconds, "pace": pace, "piece": piece}))
         for _ in range(random.choice([0, 0, 1, 3])):
             what = random.choice(["mark", "data"])
             where = {"back": random.choice([0, 0, 1]), "ahead": random.choice([-0.3, 0.0, 0.2, 1.0])}

@@ -270,8 +270,7 @@ class ReceiverConnection(SegmentReceiver):
     def readable(self, now: float) -> bool:
         """Whether ``read`` would hand something out."""
         if self._direct:
-            head = self._incoming.head
-            return head is not None and (bool(head.audio.ready) or self._incoming.has_next())
+            return self._incoming.has_next()
         if self._interrupted:
             return True
         if self.closed:

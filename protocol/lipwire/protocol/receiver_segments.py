@@ -83,8 +83,8 @@ class SegmentReceiver(Reporting):
 
     def _on_audio(self, number: int, position: int, cut_through: int, pcm: bytes, now: float) -> None:
         incoming, size = self._incoming, len(pcm)
-        samples, rest = divmod(size, self._frame)
-        if rest or cut_through >= number:  # LW-AUDIO-4
+        samples = size // self._frame
+        if size % self._frame or cut_through >= number:  # LW-AUDIO-4
             raise RemoteProtocolError(
                 CloseCode.INVALID_FIELD,
                 f"audio of segment {number}: cut_through {cut_through}, and {size} bytes of {self._frame} a frame",

@@ -135,8 +135,9 @@ class SenderOutput(SegmentView, Connection):
         segment, size = self._express, len(pcm)
         if segment is None or segment.number != number or size > self._most or not size:
             return None
-        samples, rest = divmod(size, segment.frame_bytes)
-        if rest or samples > self._allowance or segment.written != segment.sent:
+        frame = segment.frame_bytes
+        samples = size // frame
+        if samples > self._allowance or segment.written != segment.sent or size % frame:
             return None
         pace = self._flight
         if pace.byte_time:
@@ -161,11 +162,13 @@ class SenderOutput(SegmentView, Connection):
         segment, segments = self._express, self._segments
         if segment is None or segment.number != number:
             return False
-        samples, rest = divmod(len(pcm), segment.frame_bytes)
-        if rest or not samples or samples > self._allowance - segment.pending or segments.buffered + samples > most:
+        size, frame = len(pcm), segment.frame_bytes
+        samples = size // frame
+        waiting = segments.buffered + samples
+        if size % frame or not size or waiting > self._allowance or waiting > most:
             return False
         segment.append(pcm, samples)
-        segments.buffered += samples
+        segments.buffered = waiting
         return True
 
     def _pump(self, now: float) -> None:

@@ -93,6 +93,7 @@ class AudioIn:
             trace=trace,
             clock=clock,
             on_flush=self._wake,
+            on_samples=self._wake_for_samples,
         )
         self._format = PcmFormat()
         self._frame_ms = frame_ms
@@ -130,7 +131,20 @@ class AudioIn:
         return self
 
     async def __anext__(self) -> Item:
-        while (item := self._take()) is None:
+        while True:
+            if self._reframer is None:  # as _take, without the call
+                core = self._core
+                item = core.read(self._now())
+                if core.stirred:
+                    self._shell.flush()
+                if type(item) is Audio:
+                    return item
+                if item is not None:
+                    self._note(item)
+            else:
+                item = self._take()
+            if item is not None:
+                return item
             if self._core.closed is not None:
                 if not isinstance(error := self._error(), SessionClosed):
                     raise error
@@ -142,7 +156,6 @@ class AudioIn:
                 await waiting
             finally:
                 self._waiting = None
-        return item
 
     async def receive(self) -> Item:
         """Wait for the next item. Cancelling loses none.
@@ -179,13 +192,16 @@ class AudioIn:
                 self._shell.flush()
         else:
             item = self._take_frame(self._reframer)
-        if item is None or type(item) is Audio:
-            return item
+        if item is not None:
+            self._note(item)
+        return item
+
+    def _note(self, item: Item) -> None:
+        """Bring along what is kept of segments, as an item is handed out."""
         if type(item) is SegmentEnd:
             self._totals[item.segment] = item.total
         elif type(item) is SegmentStart:
             self._forget_unreported()
-        return item
 
     def _forget_unreported(self) -> None:
         """Drop what is kept of segments that are over without a report: cut, and nothing said in time."""
@@ -340,6 +356,11 @@ class AudioIn:
             and (self._core.readable(self._now()) or self._core.closed or self._frames_ready)
             and not waiting.done()
         ):
+            waiting.set_result(None)
+
+    def _wake_for_samples(self) -> None:
+        waiting = self._waiting
+        if waiting is not None and self._core.flowing and not waiting.done():
             waiting.set_result(None)
 
     @property

@@ -17,7 +17,7 @@ from .results import StreamEnded
 if TYPE_CHECKING:
     from .audio_out import AudioOut
 
-_BREATHE_EVERY = 64
+_BREATHE_EVERY = 256
 """Writes after which others run: a loop that only writes would keep them waiting."""
 
 

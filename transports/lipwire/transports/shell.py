@@ -43,8 +43,8 @@ class Shell(Generic[C]):
     """Joins one state machine to its transports, one after the other.
 
     ``on_event`` is called for each event, in order, and may call the state machine and ``flush`` in turn (events that
-    this makes come after those before them); ``on_flush`` after each flush. A trace hook that raises is logged and not
-    called again.
+    this makes come after those before them); ``on_flush`` after each flush, and ``on_samples`` in its place where only
+    samples came. A trace hook that raises is logged and not called again.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Shell(Generic[C]):
         trace: TraceHook | None = None,
         clock: Callable[[], float] = time.monotonic,
         on_flush: Callable[[], None] | None = None,
+        on_samples: Callable[[], None] | None = None,
     ) -> None:
         self.connection = connection
         self.transport: Transport | None = None
@@ -63,6 +64,7 @@ class Shell(Generic[C]):
         self.trace = trace
         self._on_event = on_event
         self._on_flush = on_flush
+        self._on_samples = on_samples
         self.log = log
         self._serving: anyio.CancelScope | None = None
         self._send_error: TransportError | None = None
@@ -218,8 +220,8 @@ class Shell(Generic[C]):
             connection.receive(channel, data, self.clock())
             if connection.stirred:
                 self.flush()
-            elif self._on_flush is not None:
-                self._on_flush()
+            elif self._on_samples is not None:
+                self._on_samples()
         except Exception as error:  # not the transport's business: whoever serves it gets it
             self._serve_error = error
             if self._serving is not None:

@@ -23,8 +23,6 @@ Host = Literal[0, 1]
 """One of the two hosts."""
 _ROOT = Path(__file__).parent.parent
 _END_TIME = 5.0
-_ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-"""NumPy's threads: a process that has more than one may not move to a user namespace."""
 
 
 class Program:
@@ -99,7 +97,7 @@ class Link:
         self._emulator = subprocess.Popen(
             [sys.executable, "-c", "from links.emulator import main; main()"],
             cwd=_ROOT,
-            env=_ENVIRONMENT,
+            env=_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -141,7 +139,9 @@ class Link:
         enter = "from links.namespaces import main; main()"
         inside = [sys.executable, "-c", enter, str(self._pid), str(self._namespaces[host])]
         program = [sys.executable, "-m", module, *arguments]
-        process = subprocess.Popen([*inside, *program], cwd=_ROOT, env=_ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [*inside, *program], cwd=_ROOT, env=_environment(), stdout=subprocess.PIPE, text=True
+        )
         self._programs.append(Program(process, limit))
         return self._programs[-1]
 
@@ -174,3 +174,8 @@ class Link:
 def _settings(faults: Faults) -> dict[str, Any]:
     """The numbers of a Faults: which channels they befall is the emulator's to say."""
     return {name: value for name, value in asdict(faults).items() if name not in ("channels", "cut_after")}
+
+
+def _environment() -> dict[str, str]:
+    """Without NumPy's threads: a process that has more than one may not move to a user namespace."""
+    return {**os.environ, "OPENBLAS_NUM_THREADS": "1"}

@@ -132,8 +132,8 @@ async def serve(settings: dict[str, Any]) -> None:
 async def main() -> None:
     """Serve; with ``"follows": true`` as soon as whoever has the port is gone."""
     settings = json.loads(sys.argv[1])
+    tell("ready")
     while True:
-        tell("ready")
         try:
             await serve(settings)
         except TransportBroken:

@@ -23,7 +23,8 @@ _LIMIT = 300.0
 def link_away(transport: Transport, seconds: float) -> dict[str, Any]:
     """Nobody is told; packets are gone."""
     with Link(LINK) as link:
-        avatar, agent = _begin(link, transport)
+        avatar = _start_avatar(link, transport)
+        agent = _begin(link, transport, avatar)
         at = time.monotonic()
         link.cut()
         time.sleep(seconds)
@@ -36,9 +37,10 @@ def link_away(transport: Transport, seconds: float) -> dict[str, Any]:
 def receiver_killed(transport: Transport) -> dict[str, Any]:
     """The receiving process is killed, and another takes its place at once."""
     with Link(LINK) as link:
-        avatar, agent = _begin(link, transport)
+        avatar = _start_avatar(link, transport)
         again = _start_avatar(link, transport, follows=True)
         again.until("ready")
+        agent = _begin(link, transport, avatar)
         at = time.monotonic()
         avatar.kill()
         again.until("listening")
@@ -50,7 +52,8 @@ def receiver_killed(transport: Transport) -> dict[str, Any]:
 def sender_killed(transport: Transport) -> dict[str, Any]:
     """The sending process is killed, and does not come back."""
     with Link(LINK) as link:
-        avatar, agent = _begin(link, transport)
+        avatar = _start_avatar(link, transport)
+        agent = _begin(link, transport, avatar)
         at = time.monotonic()
         agent.kill()
         heard = _session(avatar)
@@ -58,18 +61,20 @@ def sender_killed(transport: Transport) -> dict[str, Any]:
 
 
 def _start_avatar(link: Link, transport: Transport, *, follows: bool = False) -> Any:
-    return link.start(1, "links.avatar", json.dumps({"url": URLS[transport], "follows": follows}), limit=_LIMIT)
+    settings = {"url": URLS[transport], "follows": follows}
+    avatar = link.start(1, "links.avatar", json.dumps(settings), limit=_LIMIT)
+    if not follows:
+        avatar.until("listening")
+    return avatar
 
 
-def _begin(link: Link, transport: Transport) -> Any:
-    """Start both, and wait until they are in the middle of the segment."""
-    avatar = _start_avatar(link, transport)
-    avatar.until("listening")
+def _begin(link: Link, transport: Transport, avatar: Any) -> Any:
+    """Start the agent, and wait until it is in the middle of the segment."""
     settings = {"url": URLS[transport], "do": "story", "seconds": STORY}
     agent = link.start(0, "links.agent", json.dumps(settings), limit=_LIMIT)
     while avatar.until("taken")[3] < 2 * FORMAT.rate:
         pass
-    return avatar, agent
+    return agent
 
 
 def _result(scenario: str, transport: Transport) -> dict[str, Any]:

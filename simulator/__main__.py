@@ -23,11 +23,18 @@ from .runs import Outcome, run_seed
 from .simulation import Tracer
 
 BATCH = 25
+SEEDS = 500
+"""Unless told otherwise."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run what the command line asks for; 1 when a promise was broken."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.trace is not None and options.seed is None:
+        parser.error("--trace needs --seed")
+    if options.only is not None and not options.planted:
+        parser.error("--only needs --planted")
     if options.cores is not None and not Path(codec.__file__).is_relative_to(options.cores):
         raise SystemExit(f"the cores are those of {codec.__file__}")
     if options.planted:
@@ -45,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
-    parser.add_argument("--seeds", type=int, metavar="N", help="how many sessions (500)")
+    parser.add_argument("--seeds", type=_positive, metavar="N", help=f"how many sessions ({SEEDS})")
     parser.add_argument("--from", type=int, default=0, metavar="K", dest="first", help="the first seed (0)")
     parser.add_argument("--seed", type=int, metavar="K", help="this one alone, told in full")
     parser.add_argument("--trace", metavar="FILE", help="with --seed: a trace, for `lipwire trace view`")
@@ -57,6 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cores", metavar="FOLDER", help="be sure that the cores are those of this folder")
     parser.add_argument("--json", action="store_true", help="a report for machines")
     return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
+    return number
 
 
 def run_batch(seeds: list[int]) -> list[Outcome]:
@@ -86,7 +100,7 @@ def _batches(seeds: Iterator[int]) -> Iterator[list[int]]:
 
 def _many(options: argparse.Namespace) -> int:
     began = time.perf_counter()
-    seeds: Iterable[int] = range(options.first, options.first + (options.seeds or 500))
+    seeds: Iterable[int] = range(options.first, options.first + (options.seeds or SEEDS))
     if options.until_failure and options.seeds is None:
         seeds = count(options.first)
     failures: list[Outcome] = []

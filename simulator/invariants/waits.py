@@ -265,6 +265,12 @@ def every_segment_has_ended(h: History) -> str | None:
 
 
 @invariant("end")
+def every_interrupt_is_confirmed(h: History) -> str | None:
+    """LW-INTERRUPT-12: whoever waits for one is told when it has taken effect, or when the session is over."""
+    return f"interrupts that were never confirmed: {h.pending}" if h.sender.lives and h.pending else None
+
+
+@invariant("end")
 def both_sides_are_closed(h: History) -> str | None:
     """LW-CLOSE-1, LW-RESUME-1."""
     for who, peer in (("sender", h.sender), ("receiver", h.receiver)):

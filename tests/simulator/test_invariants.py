@@ -222,6 +222,7 @@ DOCTORED: dict[str, Callable[[], Any]] = {
         h := begun(resume=0.2, handshake=0.1), h.transport_lost(h.receiver), late(h, 0.6)
     ),
     "every_segment_has_ended": lambda: written().hold("end"),
+    "every_interrupt_is_confirmed": lambda: ended_without_confirming(),
     "both_sides_are_closed": lambda: begun().hold("end"),
     "what_was_given_has_arrived": lambda: (h := begun(), h.gave_custom(">", 1), h.hold("settled")),
     "memory_is_bounded": lambda: begun().hold("memory", {"samples": (11, 10)}),
@@ -254,6 +255,12 @@ def next_before_the_reset() -> None:
     h.interrupted(1, 1, Cause.INTERRUPTED)
     out(h, [T.interrupt, 1, 1], [T.segment_start, 2, None])
     h.handed_out(items.SegmentStart(2, {}))
+
+
+def ended_without_confirming() -> None:
+    h = reported(cut(handed()))
+    ended(h, 800, Cause.PLAYED)
+    h.hold("end")
 
 
 def given_up() -> None:

@@ -6,6 +6,7 @@ Each figure runs in a process of its own, so that none bears on the next and one
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import json
 import subprocess
@@ -28,8 +29,9 @@ def say(text: str) -> None:
 
 
 def summary(figure: str) -> str:
-    """The first line of a figure's docstring."""
-    return (importlib.import_module(f"benchmarks.{figure}").__doc__ or "").split("\n")[0]
+    """The first line of a figure's docstring, read without what the figure needs to run."""
+    source = Path(__file__).with_name(f"{figure}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").split("\n")[0]
 
 
 def measure_here(figure: str, *, short: bool) -> dict[str, Any]:
@@ -74,6 +76,9 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.resume and options.out is None:
         parser.error("--resume needs --out")
+    read = options.show or (RESULTS if options.readme else None)
+    if read is not None and not read.exists():
+        parser.error(f"there is no {read}: --out makes it")
     return options
 
 

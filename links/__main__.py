@@ -68,7 +68,7 @@ def _cell(value: Any) -> str:
 def main() -> None:
     """Measure and tell."""
     parser = argparse.ArgumentParser(prog="python -m links", description=__doc__)
-    parser.add_argument("figure", nargs="*", choices=[*FIGURES, []], help="which; all unless given")
+    parser.add_argument("figure", nargs="*", metavar="FIGURE", help=", ".join(FIGURES) + "; all unless given")
     parser.add_argument("--transport", dest="transports", action="append", choices=TRANSPORTS)
     parser.add_argument("--loss", dest="losses", action="append", type=float, help="of packets, 0 to 1; repeatable")
     parser.add_argument("--count", type=int, default=300, help="interrupts")
@@ -76,6 +76,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the losses, and of when the interrupts come")
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     options = parser.parse_args()
+    for name in set(options.figure) - set(FIGURES):
+        parser.error(f"there is no figure {name!r}: choose from " + ", ".join(FIGURES))
     options.transports = options.transports or TRANSPORTS
     options.losses = options.losses or LOSSES
     for name in options.figure or FIGURES:

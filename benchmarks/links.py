@@ -70,6 +70,11 @@ def _latency(transport: figures.Transport, loss: float, runs: list[Any], *, shor
     bar: dict[str, Any] = {} if short else {"at_most": 1.0}
     note = f"{sum(run['count'] for run in runs)} interrupts; p50 {middle['interrupt_ms']:.0f} ms"
     later = f"p50 {middle['first_sample_ms']:.0f} ms"
+    # Cut before they were heard of: their times are not known, and are in no percentile.
+    if untold := sum(run["not_told"] for run in runs):
+        note += f"; without {untold} of segments that were cut before they began"
+    if unheard := sum(run["without_sample"] for run in runs):
+        later += f"; without {unheard} segments that were cut before their first sample"
     allowed = [one + FIRST_SAMPLE for one in latency]
     return [
         against_limit(f"interrupt p99, {where}", "ms", latency, "limit", LATENCY[transport][loss], note=note, **bar),

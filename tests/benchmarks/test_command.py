@@ -38,6 +38,13 @@ def test_show(file):
     assert done.stderr == "missed: cpu: a row\n"
 
 
+@pytest.mark.parametrize("option", ["--check", "--json", "--readme"])
+def test_a_file_that_is_not_there_is_an_error(option, tmp_path):
+    done = command("--show", tmp_path / "none.json", option)
+    assert done.returncode == 2
+    assert "there is no" in done.stderr
+
+
 def test_check(file):
     assert command("--show", file, "--check").returncode == 1
     results = report.load(file)

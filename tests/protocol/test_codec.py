@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lipwire.protocol import codec
 from lipwire.protocol import messages as m
 from lipwire.protocol.codec import decode, encode, encode_audio
 from lipwire.protocol.errors import CloseCode, LocalProtocolError, RemoteProtocolError
@@ -326,10 +327,32 @@ def test_types_that_are_not_known(number):
         "",
         b"\x92\x04\xd9\x01\xff",
         b"\x92\x40\xa1\xff",
+        b"\x92\x40\x82\x90\xc0\xa1\xff\xc0",  # behind a key that can not be hashed
     ],
 )
 def test_what_is_no_message_is_malformed(data):
     assert code_of(data) is CloseCode.MALFORMED  # LW-WIRE-7, LW-WIRE-11
+
+
+nearly = st.lists(st.integers(-(2**63), 2**64 - 1) | st.integers(0, 80) | scalars | st.binary(max_size=9), max_size=7)
+
+
+@given(first=st.sampled_from([*BY_TYPE, 17, 17, 64]), rest=nearly, cut=st.integers(-3, 0), more=st.binary(max_size=1))
+def test_the_short_ways_of_decoding_come_to_the_same_as_the_long_one(first, rest, cut, more):
+    data = msgpack.packb([first, *rest])
+    data = data[: len(data) + cut] + more
+
+    def outcome() -> Any:
+        try:
+            return decode(data)
+        except RemoteProtocolError as error:
+            return error.code
+
+    short = outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec, "decode_audio", lambda _: None)
+        patch.setattr(codec, "_SHORT", -1)
+        assert repr(outcome()) == repr(short)
 
 
 @pytest.mark.parametrize("head", [b"\xd4\x01", b"\xd5\x01", b"\xd6\xff", b"\xd7\xff", b"\xd8\x01", b"\xc7\x04\x01"])

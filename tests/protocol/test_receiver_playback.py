@@ -188,6 +188,18 @@ def test_marks_and_data_come_out_at_their_positions(driver):
     assert d.core.counters.credit_used == 0
 
 
+def test_late_data_of_a_segment_that_is_over_holds_nothing_back(driver):
+    d = driver("data")
+    d.start(1, 100, end=True)
+    d.start(2, 100)
+    d.read()
+    d.send(m.Data(1, 7, {"late": 1}))
+    assert not d.core.flowing
+    d.core.stream_ended(1, d.now, position=100)
+    assert d.core.flowing
+    assert d.read() == []
+
+
 def test_marks_of_one_position_come_as_they_were_sent(driver):
     d = driver("marks")
     d.start(1)

@@ -1223,3 +1223,16 @@ def test_statistics() -> None:
     peer.send(m.Cut(1, 1, []))
     assert peer.core.counters.interrupts == 1
     assert peer.core.counters.last_interrupt_latency == pytest.approx(0.25)
+
+
+def test_silence_before_a_write_is_no_stall() -> None:
+    peer = PlayedReceiver()
+    number = peer.core.open_segment(None, peer.now)
+    peer.core.write(number, bytes(960), peer.now)
+    peer.sent()
+    peer.progress(number, 480, 0)  # all of it has arrived, and nothing was consumed
+    peer.sent()
+    bound = peer.core._flight.bound(peer.now, 0)
+    peer.now += 1.0
+    assert peer.core.write_through(number, bytes(960), peer.now) is not None
+    assert peer.core._flight.bound(peer.now, peer.core.in_flight) == bound

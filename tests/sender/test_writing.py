@@ -6,10 +6,13 @@ import anyio
 import numpy as np
 import pytest
 
+from lipwire.protocol.channels import Channel, Wire
 from lipwire.protocol.errors import LipwireError, LocalProtocolError
+from lipwire.protocol.limits import Limits
 from lipwire.sender import BufferFull, Cause, PcmFormat
+from lipwire.transports import Transport, TransportOverflow
 
-from ..end_to_end.world import MONO, connected, settle, speech, until
+from ..end_to_end.world import MONO, avatar, connected, settle, speech, until
 
 pytestmark = pytest.mark.anyio
 
@@ -71,6 +74,43 @@ async def test_write_nowait_tells_when_it_is_full_and_takes_nothing() -> None:
         assert refused > 5
         # What was refused and given again is there once: 50 arrays of 0.1 s.
         assert abs(ended.position - 50 * 2_400) <= 8
+
+
+async def test_write_nowait_sends_what_waits_for_the_end_of_the_turn_before_it_is_full() -> None:
+    async with connected(speed=1.0, out={"buffer": 0.1}) as world:
+        async with world.out.segment() as segment:
+            for number in range(3):  # more than the buffer, less than may be in flight
+                assert segment.write_nowait(speech(0.06, number))
+        ended = await segment.ended()
+    assert ended.position == 3 * 1_440
+
+
+async def test_a_write_that_the_transport_refuses_is_seen_at_once() -> None:
+    refuse = False
+    transports = []
+
+    async def connect() -> Transport:
+        transport = await world.listener.connect()
+        send = transport.send
+
+        def refusing(channel: Channel, message: Wire) -> None:
+            if refuse and len(transports) == 1:
+                raise TransportOverflow("full")
+            send(channel, message)
+
+        transport.send = refusing  # type: ignore[method-assign]
+        transports.append(transport)
+        return transport
+
+    async with avatar(speed=1.0, limits=Limits(resume=0)) as world, world.agent(connect) as out:
+        segment = out.segment()
+        for number in range(10):  # faster than it is played, so that the next goes the express way
+            await segment.write(speech(0.05, number))
+            await anyio.sleep(0.01)
+        refuse = True
+        await segment.write(speech(0.02))
+        assert (await segment.ended()).cause is Cause.TRANSPORT_LOST
+        await until(lambda: out.statistics().sessions == 2)
 
 
 async def test_an_interrupt_frees_a_waiting_write_at_once() -> None:

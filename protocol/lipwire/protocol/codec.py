@@ -121,9 +121,10 @@ def _unpack(data: bytes) -> list[Any]:
                 return array
     _scan(data)
     try:
-        array = msgpack.unpackb(data, strict_map_key=False, unicode_errors="strict")
-    except TypeError:  # a key that can not be hashed, perhaps where it is to be ignored
-        array = msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=_with_any_keys)
+        try:
+            array = _unpackb(data, strict_map_key=False)
+        except TypeError:  # a key that can not be hashed, perhaps where it is to be ignored
+            array = _unpackb(data, strict_map_key=False, object_pairs_hook=_with_any_keys)
     except UnicodeDecodeError:
         raise RemoteProtocolError(CloseCode.MALFORMED, "text that is not UTF-8") from None
     except Exception as error:  # whatever it makes of it: the peer sent it (LW-SECURITY-1)

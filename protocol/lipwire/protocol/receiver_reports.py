@@ -166,6 +166,7 @@ class Reporting(Connection):
     ) -> None:
         """The segment is over: the one place that sends stream_ended (LW-STREAM-2)."""
         self._incoming.finish(segment)
+        self._update()  # late data, or marks, of it stand before nothing any more
         self._owed.pop(segment.id, None)
         self._resetting.discard(segment.id)
         if not self._resetting and self._cooldown_until:  # LW-COOLDOWN-2

@@ -146,6 +146,8 @@ class SenderOutput(SegmentView, Connection):
             pace.next_at = max(pace.next_at, now) + size * pace.byte_time
         self._allowance -= samples
         start = segment.sent
+        if start <= segment.highest:
+            pace.bound(now, self.in_flight)  # nothing was in flight, perhaps: no report was to be expected until now
         segment.send(samples, pcm, now)
         if self._repairs:
             self._sent_at, self._sent_repeats = now + SENT_DELAY, 0

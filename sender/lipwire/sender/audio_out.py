@@ -324,6 +324,11 @@ class AudioOut(KeptSession):
         free = self._buffer_samples - self._shell.connection.buffered
         return free * self._frame_bytes if free > 0 else 0
 
+    def _room_at_once(self) -> int:
+        """The same, after what waits for the end of this turn of the event loop was sent."""
+        self._shell.flush()
+        return self._room()
+
     def _full_message(self) -> str:
         return f"{self._buffer_seconds:g} s of audio wait to be sent: interrupt, wait with write(), or set buffer="
 

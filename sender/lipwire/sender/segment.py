@@ -107,7 +107,8 @@ class Segment:
             BufferFull: there is no room for all of it; the samples were not taken.
             InvalidPcm, LocalProtocolError: as :meth:`write`.
         """
-        if self._reader.size(pcm) > self._out._room():
+        size = self._reader.size(pcm)
+        if size > self._out._room() and size > self._out._room_at_once():
             raise BufferFull(self._out._full_message())
         return self._put(self._reader.read(pcm))
 

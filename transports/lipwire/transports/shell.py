@@ -236,6 +236,7 @@ class Shell(Generic[C]):
         # One that has ended may still hold messages that came before, a close say; its reader finds the end.
         if not isinstance(error, (TransportEnded, TransportBroken)):
             self.drop_transport()
+            self._flush_again = True  # it may have been the end of the session
 
     async def _receive(self, transport: Transport) -> list[Received]:
         try:

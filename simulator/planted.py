@@ -25,7 +25,7 @@ CORES: Final = Path("protocol/lipwire/protocol")
 COPIED: Final = ("protocol", "transports", "simulator")
 TABLE: Final = Path(__file__).with_name("PLANTED.md")
 MOST_SEEDS: Final = 2_000
-PATIENCE: Final = 900.0
+PATIENCE: Final = 600.0
 """Seconds in which 2,000 seeds are run, however slow the machine."""
 
 

@@ -206,12 +206,12 @@ BUGS: Final = (
         "a crash when reports cross",
     ),
     Bug(
-        "a segment that is cut in its queue is told at once",
+        "results are told as they come",
         "sender_segments.py",
+        "        while self._table:\n            number, segment = next(iter(self._table.items()))\n"
         "            if segment.result is None:\n                break\n",
-        "            if segment.result is None:\n                if not segment.live and len(self._table) > 1:\n"
-        "                    self._table[number] = self._table.pop(number)\n                    continue\n"
-        "                break\n",
+        "        for number, segment in list(self._table.items()):\n"
+        "            if segment.result is None:\n                continue\n",
         "results come out of order",
     ),
     Bug(

@@ -14,7 +14,7 @@ from simulator.__main__ import main
 from simulator.runs import run_seed
 
 ROOT = Path(__file__).parents[2]
-SEEDS = range(60)
+SEEDS = range(40)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -24,23 +24,24 @@ def test_a_seed_holds(seed: int) -> None:
 
 
 def test_a_seed_is_the_same_run_each_time() -> None:
-    assert [run_seed(seed).digest for seed in SEEDS] == [run_seed(seed).digest for seed in SEEDS]
-    assert len({run_seed(seed).digest for seed in SEEDS}) == len(SEEDS)
+    digests = [run_seed(seed).digest for seed in range(15)]
+    assert digests == [run_seed(seed).digest for seed in range(15)]
+    assert len(set(digests)) == len(digests)
 
 
-@pytest.mark.parametrize("hash_seed", ["0", "1", "4242"])
+@pytest.mark.parametrize("hash_seed", ["0", "4242"])
 def test_a_seed_is_the_same_run_in_another_process(hash_seed: str) -> None:
-    code = "from simulator.runs import run_seed; print(*(run_seed(s).digest for s in range(30)))"
+    code = "from simulator.runs import run_seed; print(*(run_seed(s).digest for s in range(15)))"
     environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=100
     )
-    assert done.stdout.split() == [run_seed(seed).digest for seed in range(30)]
+    assert done.stdout.split() == [run_seed(seed).digest for seed in range(15)]
 
 
 def test_what_is_drawn_is_of_every_kind() -> None:
     """Sessions that only ever go well would hold against anything."""
-    outcomes = [run_seed(seed) for seed in range(150)]
+    outcomes = [run_seed(seed) for seed in range(100)]
     seen = {name for outcome in outcomes for name, count in outcome.counts.items() if count}
     assert seen >= {
         "played", "interrupted", "cancelled", "failed", "no report", "transport lost", "interrupts", "nacks",

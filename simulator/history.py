@@ -592,6 +592,7 @@ class History:
         peer.open = peer.opened = True
         if peer is self.sender:
             self.hello_at = None
+            self.hold("resumed")
         peer.since = peer.heard_at = self.now
         if peer is self.receiver:
             self.asked_since_open()

@@ -199,13 +199,6 @@ BUGS: Final = (
         "a cancelled segment is told as interrupted",
     ),
     Bug(
-        "the later result stands",
-        "sender_segments.py",
-        "return segment if segment is not None and segment.result is None else None",
-        "return segment",
-        "a crash when reports cross",
-    ),
-    Bug(
         "results are told as they come",
         "sender_segments.py",
         "        while self._table:\n            number, segment = next(iter(self._table.items()))\n"

@@ -12,6 +12,7 @@ from .memory import check_memory
 from .plan import Plan, draw
 from .promises import Violation
 from .simulation import Simulation, Tracer
+from .world import TimeStandsStillError
 
 AT_MOST = 900.0
 """Simulated seconds in which everything ends."""
@@ -56,6 +57,8 @@ def run_plan(plan: Plan, tracer: Tracer | None = None) -> Outcome:
         _run(plan, simulation)
     except Violation as violation:
         outcome.invariant, outcome.problem = violation.invariant, violation.problem
+    except TimeStandsStillError as error:
+        outcome.invariant, outcome.problem = "time_passes", str(error)
     except Exception as error:
         outcome.invariant = "nothing_is_raised"
         outcome.problem = f"{type(error).__name__}: {error}"

@@ -43,6 +43,10 @@ _AT_REST = 20_000
 """Turns at one moment after which something goes round in circles."""
 
 
+class TimeStandsStillError(AssertionError):
+    """Something goes round in circles: a deadline that does not go away, say."""
+
+
 class Connected:
     """One transport between the two: a link each way, and who has let go of it."""
 
@@ -228,7 +232,7 @@ class World:
                 turns, at = 0, self.now
             turns += 1
             if turns > _AT_REST:
-                raise AssertionError("time does not pass")
+                raise TimeStandsStillError(f"{_AT_REST} turns at one moment")
             self._turn()
         return True
 
@@ -254,7 +258,7 @@ class World:
             if self._deadline() > self.now:
                 return
             self._turn()
-        raise AssertionError("it does not come to rest")
+        raise TimeStandsStillError(f"{_AT_REST} turns at one moment")
 
     def _turn(self) -> None:
         """Do each thing that is due now, once."""

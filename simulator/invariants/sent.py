@@ -110,6 +110,15 @@ def only_what_was_interrupted_is_cut(h: History, raw: Raw) -> str | None:
     return None
 
 
+@invariant("resumed")
+def interrupts_are_sent_again_after_a_resume(h: History) -> str | None:
+    """LW-INTERRUPT-10."""
+    for pending in h.pending:
+        if pending.wire and pending.sent_at != h.now:
+            return f"the session is resumed, and the interrupt of {pending.wire} is not sent again"
+    return None
+
+
 @invariant("of_segment_sent")
 def marks_and_data_follow_the_start(h: History, raw: Raw) -> str | None:
     """LW-SEGMENT-8: marks and data come behind the start; those that waited for a transport may come behind a cut."""

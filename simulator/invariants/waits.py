@@ -226,7 +226,7 @@ def credit_is_used(h: History) -> str | None:
                 return None
             credit -= segment.sent - segment.told_consumed
         waits = waits or (segment.live and segment.written > segment.sent)
-    if not waits or not h.sender.open or credit <= 0 or on_wire >= h.terms.segments:
+    if not waits or not h.sender.open or not h.link_up or credit <= 0 or on_wire >= h.terms.segments:
         h.credit_since = None
     elif h.credit_since is None:
         h.credit_since = h.now

@@ -140,6 +140,12 @@ DOCTORED: dict[str, Callable[[], Any]] = {
     "sent_is_true": lambda: out(written(), audio(1, 0, 100), [T.sent, 1, 101]),
     "only_what_was_interrupted_is_cut": lambda: out(written(), [T.interrupt, 1, 1]),
     "marks_and_data_follow_the_start": lambda: out(written(2), [T.mark, 2, 0, "m"]),
+    "interrupts_are_sent_again_after_a_resume": lambda: (
+        h := cut(handed()),
+        h.transport_lost(h.sender),
+        late(h, 0.1),
+        h.session_opened(h.sender),
+    ),
     "numbers_are_given_once": lambda: out(written(), numbered(2, [T.pause])),
     "what_was_taken_is_acknowledged_truly": lambda: out(written(), [T.acknowledge, 1]),
     "progress_is_true": lambda: back(with_gap(), [T.progress, 1, 400, 200, None, 0, 0, 800]),

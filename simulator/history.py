@@ -105,6 +105,11 @@ class History:
             yield self.segments[number]
             number += 1
 
+    @property
+    def on_wire(self) -> int:
+        """How many segments live on the wire, as the sender knows: those that it has given up too."""
+        return sum(one.started and one.told_end is None for one in self.segments.values())
+
     def forget(self) -> None:
         """Forget the segments that were over when this was called last; for conversations that go on and on."""
         for number in range(self.first, self.forgettable):
@@ -150,7 +155,7 @@ class History:
         self.pending.append(Pending(targets[0], targets[-1], targets, wire))
         if wire and self.sender.open:
             self.at_once.append(("interrupt", wire))
-            if self.terms.two_channels:
+            if self.sender.two_channels:
                 self.at_once.append(("interrupt on media", wire))
         if number is None:
             if self.paused and self.sender.open:
@@ -274,6 +279,10 @@ class History:
                 self.paused_there = kind == PAUSE
                 self.at_once.append(("pause told", self.paused_there))
                 self._let_go()
+        elif kind == DATA:
+            segment = self.segments[raw[1]]
+            if segment.cut_at is None and not segment.over:
+                segment.waiting[raw[3]["n"]] = raw[2]
         elif kind == CUSTOM:
             self.at_once.append(("custom", (">", raw[1]["n"])))
         elif kind == PING:
@@ -504,6 +513,7 @@ class History:
             self.segments[item.segment].marks_handed.add(item.name)
         elif isinstance(item, items.Data):
             self.segments[item.segment].data_handed.add(item.content["n"])
+            self.segments[item.segment].waiting.pop(item.content["n"], None)
         if isinstance(item, (items.Audio, items.SegmentEnd)):
             self.asked_at = None
         self.flow_since = None

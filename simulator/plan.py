@@ -160,8 +160,8 @@ def _draw_limits(plan: Plan, random: Random) -> None:
 
 def _draw_consumer(plan: Plan, random: Random) -> None:
     kind = random.choices(
-        ["plain", "close", "greedy", "slow", "bursty", "late", "mute", "stuck", "fails", "fast"],
-        [5, 2, 2, 1, 2, 2, 1, 1, 1, 1],
+        ["plain", "close", "greedy", "slow", "bursty", "late", "mute", "stuck", "fails", "fast", "terse"],
+        [5, 2, 2, 1, 2, 2, 1, 1, 1, 1, 1],
     )[0]  # fmt: skip
     player: dict[str, Any] = {"ahead": random.choice([0.1, 0.2, 0.5]), "report_every": random.choice([0.05, 0.1, 0.25])}
     match kind:
@@ -183,6 +183,8 @@ def _draw_consumer(plan: Plan, random: Random) -> None:
                 plan.steps.append((random.uniform(3.5, 6.0), "consumer", {"stuck": False}))
         case "fails":
             player["fails"] = frozenset(random.sample(range(1, 8), 3))
+        case "terse":
+            player["terse"] = True
         case "fast":
             player["speed"] = 3.0
         case _:
@@ -223,6 +225,11 @@ def _draw_steps(plan: Plan, random: Random) -> None:
         steps.append((random.uniform(0.0, end), "custom", {"back": random.random() < 0.5}))
     for _ in range(random.choice([0, 0, 1, 2, 5])):
         _draw_break(plan, random, random.uniform(0.0, end))
+    if random.random() < 0.1:  # one break on the other
+        begin = random.uniform(0.0, end)
+        for _ in range(random.choice([4, 8])):
+            begin += random.choice([0.02, 0.1, 0.25])
+            _draw_break(plan, random, begin)
     if random.random() < 0.1:
         steps.append((random.uniform(0.0, end), "reset_done", {}))
     if random.random() < 0.03:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .planted_bugs import BUGS, Bug
+from .runs import run_seed
 
 ROOT: Final = Path(__file__).parents[1]
 CORES: Final = Path("protocol/lipwire/protocol")
@@ -79,8 +80,10 @@ def hunt(bug: Bug, seeds: int = MOST_SEEDS) -> Caught:
             return Caught(bug, "(it hangs)", None, time.perf_counter() - began)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"{bug.name}: {done.stderr[-2_000:]}")
-    failures: list[dict[str, Any]] = json.loads(done.stdout)["failures"]
-    first = failures[0] if failures else {"invariant": None, "seed": None}
+    caught: list[dict[str, Any]] = json.loads(done.stdout)["failures"]
+    first = caught[0] if caught else {"invariant": None, "seed": None}
+    if first["seed"] is not None and run_seed(first["seed"]).failed:
+        raise RuntimeError(f"seed {first['seed']} fails without a bug, too")
     return Caught(bug, first["invariant"], first["seed"], time.perf_counter() - began)
 
 

@@ -46,7 +46,7 @@ class Player:
     ``ahead``: seconds of audio it takes before they are played; ``speed``: of playback; ``stuck``: reads nothing;
     ``mute``: reports nothing; ``reset_time``: seconds until it reports what was interrupted; ``read_every``: seconds
     between one turn of reading and the next, 0 to read as things come; ``fails``: segments that it gives up when it has
-    heard their first piece.
+    heard their first piece; ``terse``: reports ends alone.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Player:
         report_every: float = 0.05,
         read_every: float = 0.0,
         fails: frozenset[int] = frozenset(),
+        terse: bool = False,
     ) -> None:
         self.ahead = ahead
         self.speed = speed
@@ -69,6 +70,7 @@ class Player:
         self.report_every = report_every
         self.read_every = read_every
         self.fails = fails
+        self.terse = terse
         self.keeps = True
         """Keeps all that it has heard; else only how much that was."""
         self.items: list[items.Item] = []
@@ -193,7 +195,7 @@ class Player:
                 ended = now >= self._end_of_piece()
                 if ended:
                     self.heard[item.segment] = item.end
-                if (ended or now >= self._report_at) and not self.mute:
+                if (ended or now >= self._report_at) and not (self.mute or self.terse):
                     active |= core.played(item.segment, self.heard[item.segment], now)
                 if now >= self._report_at:
                     self._report_at = now + self.report_every

@@ -267,14 +267,9 @@ class Simulation(World):
 
     def connect(self, binding: Binding | None = None) -> None:
         """Give the two a new transport."""
-        self.history.transport_lost(self.history.sender)
-        bound = binding or self.binding
-        self.history.terms = replace(
-            self.history.terms,
-            loses_media=not (bound.media_reliable and bound.control_reliable),
-            loses_control=not bound.control_reliable,
-            two_channels=bound.separate_media,
-        )
+        if self.receiver_lives:
+            self.history.transport_lost(self.history.sender)
+        _uses(self.history.sender, binding or self.binding)
         super().connect(binding)
 
     def switch(self, to: str) -> None:
@@ -379,6 +374,8 @@ class Simulation(World):
                 if peer is history.receiver and self.consumer is self.receiver:
                     self._new_receiver()
                     peer = history.receiver
+                if peer is history.receiver:
+                    _uses(peer, self.core.binding)
                 history.session_opened(peer)
             case TransportDropped():
                 history.transport_dropped(peer)
@@ -428,3 +425,10 @@ class Simulation(World):
         self.digest = crc32(type(event).__name__.encode(), self.digest)
         if self.tracer is not None:
             self.tracer(event_record(peer, event, self.now) | {"session": "simulated"})
+
+
+def _uses(peer: Peer, binding: Binding) -> None:
+    """Note what the transport of a peer is like."""
+    peer.loses_media = not (binding.media_reliable and binding.control_reliable)
+    peer.loses_control = not binding.control_reliable
+    peer.two_channels = binding.separate_media

@@ -35,10 +35,6 @@ class Terms:
     repair: bool = True
     numbered: bool = True
     """Whether ``resume`` is in use."""
-    loses_media: bool = True
-    """Whether interrupts have to be repeated."""
-    loses_control: bool = False
-    two_channels: bool = True
     flow: float = 10.0
     """Within which samples come through to a consumer that waits for them, however bad the network is."""
     buffer: int = 1 << 40
@@ -113,6 +109,8 @@ class Segment:
         self.marks_reached: set[str] = set()
         self.data: dict[int, int] = {}
         self.data_handed: set[int] = set()
+        self.waiting: dict[int, int] = {}
+        """Data that has come through and was not handed out, by its number: its position."""
         self.marks_told: set[str] = set()
         self.marks_in_time: set[str] = set()
         self.data_in_time: set[int] = set()
@@ -174,6 +172,8 @@ class Peer:
         self.opened = False
         """There was a session once."""
         self.open = False
+        self.loses_media = self.loses_control = self.two_channels = False
+        """What the transport that it uses is like."""
         self.since = now
         """Since when it is open, or has been without a transport that is."""
         self.heard_at = now

@@ -72,7 +72,7 @@ def segments_start_in_order(h: History, raw: Raw) -> str | None:
     before = [s for s in h.in_turn() if s.number < raw[1]]
     if any(s.live and not s.ended and not (s.number == h.oldest and is_given_up(h)) for s in before):
         return f"segment {raw[1]} is started before an earlier one has ended"
-    if sum(s.started and s.told_end is None for s in before) >= h.terms.segments:
+    if h.on_wire >= h.terms.segments:
         return f"segment {raw[1]} is one more than {h.terms.segments} live ones"
     metadata = raw[2] if len(raw) > 2 and raw[2] is not None else {}
     return None if metadata == segment.metadata else f"segment {raw[1]} has metadata {metadata}"
@@ -252,6 +252,8 @@ def marks_are_reached_once_and_in_truth(h: History, raw: Raw) -> str | None:
         return f"mark {name} of segment {number} is reached again"
     if segment.end_said is not None:
         return f"mark {name} of segment {number} is reached after its stream_ended"
+    if segment.cut_at is not None and h.receiver.since < segment.cut_at:  # else it may have waited for a transport
+        return f"mark {name} of segment {number} is reached after its cut"
     reported = segment.report[0] if segment.report else None
     heard = max(segment.heard or 0, reported or 0)
     if heard < segment.marks[name] and heard != segment.total:

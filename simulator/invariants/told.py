@@ -166,6 +166,9 @@ def what_is_there_is_handed_out(h: History) -> str | None:
     """LW-SEGMENT-6, LW-COOLDOWN-1, LW-PAUSE-1: nothing is held back without a reason."""
     if h.paused_there or (h.resetting and h.now < h.cooldown_until) or h.receiver.closed is not None:
         return None
+    for one in h.segments.values():
+        if one.waiting and one.end_handed and not one.over and one.cut_at is None:
+            return f"{list(one.waiting)} of segment {one.number}, whose end was handed out, are not handed out"
     segment = h.head()
     if segment is None or segment.may_lack:
         return None
@@ -174,6 +177,17 @@ def what_is_there_is_handed_out(h: History) -> str | None:
     if segment.received > segment.handed:
         return f"segment {segment.number} has arrived up to {segment.received}, and stands at {segment.handed}"
     return f"segment {segment.number} is not ended" if segment.handed == segment.total else None
+
+
+@invariant("item")
+def what_belongs_before_comes_before(h: History, item: items.Item) -> str | None:
+    """LW-DATA-1: no sample, and no end, is handed out before the data that belongs before it."""
+    segment = _of_segment(h, item)
+    if segment is None or not isinstance(item, (items.Audio, items.SegmentEnd)):
+        return None
+    end = item.end if isinstance(item, items.Audio) else 1 << 60
+    late = [name for name, position in segment.waiting.items() if position < end]
+    return f"{type(item).__name__} of segment {segment.number}, before {late}" if late else None
 
 
 @invariant("reset")
@@ -322,6 +336,8 @@ def a_transport_that_lives_is_kept(h: History, peer: Peer) -> str | None:
 def nobody_closes_without_a_reason(h: History, peer: Peer, close: Close) -> str | None:
     """A correct peer breaks no rule: a session ends because somebody closed it, or was gone for too long."""
     who = "sender" if peer is h.sender else "receiver"
+    if peer.closed is not None:
+        return f"the {who} closes again: {close}"
     if close.code in peer.may_close:
         return None
     if close.code is CloseCode.PEER_GONE and close.by_peer is None:

@@ -93,7 +93,7 @@ def interrupts_are_repeated(h: History) -> str | None:
     if not h.sender.open:
         return None
     for pending in h.pending:
-        wait = 0.5 if h.terms.loses_media else 1e9
+        wait = 0.5 if h.sender.loses_media else 1e9
         if pending.wire and h.now - max(pending.sent_at, h.sender.since) > wait + LATE:
             return f"the interrupt of {pending.wire} was sent last {h.now - pending.sent_at:.3f} s ago"
     return None
@@ -102,7 +102,7 @@ def interrupts_are_repeated(h: History) -> str | None:
 @invariant("time")
 def hello_is_repeated(h: History) -> str | None:
     """LW-OPEN-8."""
-    if not h.terms.loses_control or h.hello_at is None or not h.sender.lives:
+    if not h.sender.loses_control or h.hello_at is None or not h.sender.lives:
         return None
     waited = h.now - h.hello_at
     return f"hello was sent last {waited:.3f} s ago" if waited > 0.25 + LATE else None
@@ -111,7 +111,7 @@ def hello_is_repeated(h: History) -> str | None:
 @invariant("time")
 def a_quiet_sender_says_how_far_it_has_sent(h: History) -> str | None:
     """LW-REPAIR-6."""
-    if not h.sender.open or not h.terms.loses_media or not h.terms.repair:
+    if not h.sender.open or not h.sender.loses_media or not h.terms.repair:
         return None
     for segment in h.in_turn():
         quiet = segment.started and segment.live and not segment.ended and segment.sendings
@@ -127,7 +127,7 @@ def a_quiet_sender_says_how_far_it_has_sent(h: History) -> str | None:
 @invariant("time")
 def progress_is_repeated(h: History) -> str | None:
     """LW-PROGRESS-5."""
-    if not h.receiver.open or not h.terms.loses_media:
+    if not h.receiver.open or not h.receiver.loses_media:
         return None
     for segment in h.segments.values():
         if segment.said_at is not None and not segment.over and segment.cut_at is None:
@@ -140,11 +140,9 @@ def progress_is_repeated(h: History) -> str | None:
 @invariant("time")
 def numbered_messages_are_sent_again(h: History) -> str | None:
     """LW-CONTROL-4."""
-    if not h.terms.loses_control:
-        return None
     for peer, numbers in ((h.sender, h.out), (h.receiver, h.back)):
         oldest = numbers.acknowledged + 1
-        if peer.open and peer.lives and oldest in numbers.sent_at:
+        if peer.loses_control and peer.open and peer.lives and oldest in numbers.sent_at:
             waited = h.now - max(numbers.sent_at[oldest], peer.since)
             if waited > max(2.0, 4 * h.most_round_trip) + 2 * LATE:
                 return f"number {oldest} was not acknowledged, and sent last {waited:.3f} s ago"
@@ -202,8 +200,7 @@ def audio_comes_through(h: History) -> str | None:
     waiting = h.reading and h.asked_at is not None and both and not h.paused and not h.paused_there
     if waiting and h.now >= h.cooldown_until:
         head = next((s for s in h.in_turn() if s.live and not s.end_handed and not s.over and s.cut_at is None), None)
-        live = sum(s.started and s.told_end is None for s in h.in_turn())
-        if head is not None and (head.handed < head.written or head.finished) and live < h.terms.segments:
+        if head is not None and (head.handed < head.written or head.finished) and h.on_wire < h.terms.segments:
             since = max(h.sender.since, h.receiver.since, h.held_back_until, h.asked_at or 0.0)
             h.flow_since = since if h.flow_since is None else max(h.flow_since, since)
             if h.now - h.flow_since > h.terms.flow:
@@ -217,16 +214,14 @@ def audio_comes_through(h: History) -> str | None:
 def credit_is_used(h: History) -> str | None:
     """LW-CREDIT-2: audio that waits is sent when there is credit for it, and nothing under way that it waits for."""
     credit, waits = h.terms.window, False
-    on_wire = 0
     for segment in h.in_turn():
-        on_wire += segment.started and segment.told_end is None
         if segment.live and segment.started:
             if segment.sent > segment.told_highest:
                 h.credit_since = None
                 return None
             credit -= segment.sent - segment.told_consumed
         waits = waits or (segment.live and segment.written > segment.sent)
-    if not waits or not h.sender.open or not h.link_up or credit <= 0 or on_wire >= h.terms.segments:
+    if not waits or not h.sender.open or not h.link_up or credit <= 0 or h.on_wire >= h.terms.segments:
         h.credit_since = None
     elif h.credit_since is None:
         h.credit_since = h.now

@@ -208,6 +208,16 @@ def test_a_first_hello_comes_anew_while_nothing_has_come(driver):
     assert not d.core.session_known_unconfirmed
 
 
+def test_what_is_sent_again_to_a_first_hello_that_comes_anew_is_repeated_where_control_is_lost(driver):
+    d = driver("repair", "resume", "custom", binding=ROOM)
+    d.core.send_custom({"com.example": 1}, d.now)
+    d.core.take_outgoing(d.now)  # lost
+    d.core.open(d.hello(generation=2), d.binding, b"a second secret!", d.now)
+    d.core.take_outgoing(d.now)  # lost as well
+    d.wait(0.21)
+    assert d.took(m.Custom) == [m.Custom({"com.example": 1})]  # LW-CONTROL-4
+
+
 def test_a_first_hello_that_comes_anew_and_is_refused_changes_nothing(driver):
     d = driver("resume")
     before = d.core._welcome

@@ -21,9 +21,12 @@ from simulator.truth import Terms
 T = SimpleNamespace(**{entry.name: entry.number for entry in BY_TYPE.values()})
 
 
-def begun(**terms: Any) -> History:
+def begun(*, loses_media: bool = True, loses_control: bool = False, **terms: Any) -> History:
     """A session that is open on both sides."""
     history = History(Terms(**terms), 1_000.0)
+    for peer in (history.sender, history.receiver):
+        peer.loses_media = loses_media
+        peer.loses_control = loses_control
     history.session_opened(history.sender)
     history.session_opened(history.receiver)
     return history
@@ -174,6 +177,12 @@ DOCTORED: dict[str, Callable[[], Any]] = {
     "marks_and_data_come_once_in_their_place": lambda: (
         h := arrived_and_begun(), h.gave_mark(1, 500, "m"), h.handed_out(items.Mark(1, 500, "m"))
     ),
+    "what_belongs_before_comes_before": lambda: (
+        h := arrived_and_begun(),
+        h.gave_data(1, 500, 7),
+        out(h, [T.data, 1, 500, {"n": 7}]),
+        h.handed_out(item(1, 0, 800)),
+    ),
     "readable_is_true": lambda: begun().hold("read", False, items.Paused()),
     "what_is_there_is_handed_out": lambda: arrived().asked_in_vain(),
     "the_consumer_is_told_of_what_it_has": lambda: cut(handed()).told_reset(items.Interrupted((1,), (799,))),
@@ -206,7 +215,8 @@ DOCTORED: dict[str, Callable[[], Any]] = {
         h := begun(), out(h, numbered(1, [T.pause])), late(h, 0.3)
     ),
     "hello_is_repeated": lambda: (
-        h := History(Terms(loses_control=True), 1_000.0), h.sent_out([T.hello], "control"), late(h, 0.5)
+        h := History(Terms(), 1_000.0),
+        setattr(h.sender, "loses_control", True), h.sent_out([T.hello], "control"), late(h, 0.5)
     ),
     "a_quiet_sender_says_how_far_it_has_sent": lambda: (
         h := unended(), out(h, audio(1, 0, 100)), late(h, 0.3)

@@ -94,6 +94,7 @@ class ReceiverConnection(SegmentReceiver):
         self._bind(hello, binding, welcome, now)
         for data in resent:
             self._outgoing.append((Channel.CONTROL, data))
+        self.numbered.arm(now)
         if self.settings.grease:  # LW-GREASE-1
             kind = IGNORABLE[self.session[0] % len(IGNORABLE)]
             self._outgoing.append((Channel.CONTROL, msgpack.packb([kind, "grease", [None, -1, 0.5, {}]])))

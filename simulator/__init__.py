@@ -6,6 +6,7 @@ Nothing here sleeps, nothing runs by itself, and no clock is read: a seed gives 
 - :mod:`.player` is the consumer: it plays in real time and reports;
 - :mod:`.plan` draws from a seed what happens: network, users, faults;
 - :mod:`.history` keeps what really happened, and :mod:`.invariants` holds what the two sides do against it;
+- :mod:`.simulation` joins the world and its history, and speaks for the agent and the consumer;
 - :mod:`.runs` runs seeds; :mod:`.soak` one long conversation; :mod:`.planted` tries the simulator itself.
 
 ``python -m simulator --help`` has the options.

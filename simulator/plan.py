@@ -227,8 +227,11 @@ def _draw_steps(plan: Plan, random: Random) -> None:
         _draw_break(plan, random, random.uniform(0.0, end))
     if random.random() < 0.1:  # one break on the other
         begin = random.uniform(0.0, end)
+        # In short pieces: they are joined when they go again, so that what goes again overlaps what has arrived.
+        pace, piece = random.choice([1.0, 3.0]), random.choice([0.005, 0.01, 0.02])
+        steps.append((begin, "speak", {"seconds": 2.0, "pace": pace, "piece": piece}))
         for _ in range(random.choice([4, 8])):
-            begin += random.choice([0.02, 0.1, 0.25])
+            begin += random.choice([0.02, 0.1, 0.25, 0.4])
             _draw_break(plan, random, begin)
     if random.random() < 0.1:
         steps.append((random.uniform(0.0, end), "reset_done", {}))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from simulator.planted import CORES, ROOT, hunt, patched
+from simulator.planted import CORES, ROOT, TABLE, hunt, patched
 from simulator.planted_bugs import BUGS, Bug
 
 
@@ -30,3 +32,8 @@ def test_a_planted_bug_is_caught(name: str) -> None:
     (bug,) = [bug for bug in BUGS if bug.name == name]
     caught = hunt(bug, seeds=200)
     assert caught.invariant is not None
+
+
+def test_the_table_is_of_these_bugs() -> None:
+    rows = re.findall(r"^\| (.+?) \| `", TABLE.read_text(encoding="utf-8"), re.M)
+    assert rows == [bug.name for bug in BUGS]

@@ -55,11 +55,14 @@ export class Peer {
 
   /** LW-BINDING-3: what may be lost goes on media, an interrupt on both channels, the rest on control. */
   send(name, ...fields) {
+    return this.sendOn(this.transport.twoChannels && MEDIA.includes(name), name, fields);
+  }
+
+  sendOn(media, name, fields) {
     if (this.state === 'closed') return null; // LW-CLOSE-1
     const bytes = encode(name, fields);
     if (bytes.length > this.theirMessageLimit) throw new RangeError('larger than the other peer accepts'); // LW-BINDING-4
     this.lastOut = now();
-    const media = this.transport.twoChannels && MEDIA.includes(name);
     if (!media || name === 'interrupt') this.transport.send('control', bytes);
     if (media) this.transport.send('media', bytes);
     return bytes;

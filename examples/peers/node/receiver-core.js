@@ -159,7 +159,6 @@ export class Receiver extends Peer {
     if (!s) return;
     if (buffer.highest > before) s.grew = clock();
     this.deliver();
-    this.report(s, this.limits.window / 4);
   }
 
   checkWindow() { // LW-CREDIT-3
@@ -277,6 +276,7 @@ export class Receiver extends Peer {
   finishSegment(s, position, interrupted, cause) {
     this.live.delete(s.id);
     this.resetting.delete(s.id);
+    if (position === null && s.played !== null) this.sendOn(false, 'progress', this.progress(s)); // LW-STREAM-3
     this.send('stream_ended', s.id, position, interrupted, cause);
   }
 
@@ -292,16 +292,20 @@ export class Receiver extends Peer {
     }
   }
 
-  /** Sends a progress when received or consumed has moved by `least` since the last, or, with 0, when anything has. */
+  /** Sends a progress when `least` was consumed since the last, or, with 0, when anything has changed (LW-PROGRESS-1). */
   report(s, least) {
     if (s.isCut || !this.live.has(s.id)) return;
     const state = [s.buffer.received, s.consumed, s.played, s.buffer.highest];
-    if (same(state, s.reported) || Math.max(state[0] - s.reported[0], state[1] - s.reported[1]) < least) return;
+    if (same(state, s.reported) || state[1] - s.reported[1] < least) return;
     s.reported = state;
     s.reportedAt = now();
+    this.send('progress', ...this.progress(s));
+  }
+
+  progress(s) {
     const t = clock();
-    const [received, consumed, played, highest] = state;
-    this.send('progress', s.id, received, consumed, played, t, s.grew === null ? 0 : t - s.grew, highest > received ? highest : null);
+    const { received, highest } = s.buffer;
+    return [s.id, received, s.consumed, s.played, t, s.grew === null ? 0 : t - s.grew, highest > received ? highest : null];
   }
 
   sessionEnded() { this.live.clear(); } // LW-CLOSE-3: nothing more is handed out; the consumer hears of it by closed()

@@ -208,12 +208,12 @@ class Reporting(Connection):
                 self._send_progress(segment, now)
 
     def _repeat(self, now: float) -> None:
-        """Send the newest progress of each live segment once more (LW-PROGRESS-5)."""
-        live = self._incoming.live.values()
-        for segment in live:
+        """Send the newest progress of each live segment that is not cut once more (LW-PROGRESS-5)."""
+        receiving = self._incoming.receiving.values()
+        for segment in receiving:
             if segment.reported:
                 self._send_progress(segment, now)
-        self._repeat_at = now + REPEAT if live else inf
+        self._repeat_at = now + REPEAT if receiving else inf
 
     def _send_progress(self, segment: IncomingSegment, now: float) -> None:
         segment.reported = True

@@ -54,7 +54,7 @@ class AudioOut(KeptSession):
     An async context manager. Entering waits until the session is open (or, with ``wait_connected=False``, not at all:
     what is written then waits in the local buffer). Leaving it normally ends the segment that is still open for
     writing, unpauses, waits until every segment has ended, and closes the session; meanwhile nothing new is begun.
-    Leaving it by an exception closes at once.
+    Leaving it by an exception closes at once; while the transport is lost, telling the avatar so takes up to 3 s.
 
     Args:
         transport: a connector (``connect_websocket(…)``, ``connect_webrtc(…)``), which is called again to resume when a

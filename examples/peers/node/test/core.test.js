@@ -126,8 +126,20 @@ test('progress: within 20 ms, not for each chunk; played only when reported', (t
   advance(20);
   assert.deepEqual(r.last(28).slice(1, 5), [1, 250, 100, 70]);
   assert.equal(r.of(27).length, 1);
-  r.say(17, 1, 250, 0, pcm(12000)); // a quarter of the window: at once
-  assert.equal(r.last(28)[2], 12250);
+  r.say(17, 1, 250, 0, pcm(12000));
+  assert.equal(r.last(28)[2], 250); // received only: that is told in 20 ms
+  r.peer.grant(12000); // a quarter of the window is consumed: at once
+  assert.deepEqual(r.last(28).slice(2, 4), [12250, 12100]);
+});
+
+test('stream_ended that knows no position: what was played comes before it, on control', (t) => {
+  const r = receiver(t, { demand: 100 }, { twoChannels: true });
+  r.say(16, 1); r.say(17, 1, 0, 0, pcm(100));
+  r.peer.played(1, 70);
+  r.peer.ended(1, { failed: true });
+  assert.deepEqual(r.last(28).slice(1, 5), [1, 100, 100, 70]);
+  assert.equal(r.last(28).channel, 'control');
+  assert.deepEqual(r.last(29).slice(1, 3), [1, null]);
 });
 
 test('interrupt: cut with positions, stream_ended, nothing handed out afterwards; again for a repeat', (t) => {

@@ -481,7 +481,7 @@ BUGS: Final = (
     Bug(
         "progress is not repeated",
         "receiver_reports.py",
-        "        self._repeat_at = now + REPEAT if live else inf\n",
+        "        self._repeat_at = now + REPEAT if receiving else inf\n",
         "        self._repeat_at = inf\n",
         "in a room speech stops when a progress is lost",
     ),

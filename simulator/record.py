@@ -50,6 +50,8 @@ class Record:
         self.pending: list[Pending] = []
         self.last_interrupt = (now, 0, 0)
         """When the last was sent, and its range."""
+        self.audio_at = now
+        """When audio was sent last; what is sent again is paced with the rest."""
         self.credit_since: float | None = None
         """Since when there is audio to send, credit for it, and nothing under way."""
         self.hello_at: float | None = None

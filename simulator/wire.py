@@ -72,6 +72,7 @@ class Wire(Record):
         self.hold("audio_sent", number, position, cut_through, pcm)
         segment = self.segments[number]
         end = position + len(pcm) // self.terms.frame
+        self.audio_at = self.now
         segment.sent = max(segment.sent, end)
         segment.reached = max(segment.reached, end)
         segment.sendings.append((position, end, self.now))

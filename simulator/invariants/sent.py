@@ -155,7 +155,8 @@ def progress_is_true(h: History, raw: Raw) -> str | None:
     if segment.end_said is not None:
         return f"progress of segment {number}, which is over"
     highest = raw[7] if len(raw) > 7 else None
-    if segment.cut_at is None and not segment.may_lack and (highest or received) != max(segment.came.end, received):
+    known = segment.cut_at is None and not segment.may_lack and (h.now, received) != segment.before_silence
+    if known and (highest or received) != max(segment.came.end, received):
         return f"segment {number} is said to have arrived up to {highest or received}, in truth {segment.came.end}"
     return _positions(h, segment, received, consumed, played)
 

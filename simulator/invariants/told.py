@@ -195,7 +195,11 @@ def the_consumer_is_told_of_what_it_has(h: History, reset: items.Interrupted) ->
     """LW-INTERRUPT-3, LW-CLOSE-3: the segments that were cut and handed out, and how far."""
     for number, consumed in zip(reset.segments, reset.consumed, strict=True):
         segment = h.segments.get(number)
-        if segment is None or consumed != segment.handed or (segment.over and segment.cut_at != h.now):
+        if (
+            segment is None
+            or consumed != segment.handed
+            or (segment.over and h.now not in (segment.cut_at, segment.over_at))
+        ):
             return f"{reset}: segment {number} was not with the consumer, or not so far"
         if not reset.by_close and segment.cut_at != h.now:
             return f"{reset}: segment {number} was not cut now"

@@ -225,7 +225,7 @@ def credit_is_used(h: History) -> str | None:
         h.credit_since = None
     elif h.credit_since is None:
         h.credit_since = h.now
-    elif h.now - max(h.credit_since, h.sender.since) > 0.2 + LATE:
+    elif h.now - max(h.credit_since, h.sender.since, h.audio_at) > 0.3 + LATE:
         return f"audio waits for {h.now - h.credit_since:.3f} s, and there is credit for {credit} samples"
     return None
 

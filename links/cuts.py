@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
 from typing import Any
 
 from . import LINK, Link
@@ -30,7 +29,7 @@ def link_away(transport: Transport, seconds: float) -> dict[str, Any]:
         time.sleep(seconds)
         link.restore()
         told = list(agent)
-        heard = _session(avatar)
+        heard = avatar.through("totals")
     return {**_result(f"link away for {seconds:g} s", transport), **_agent(told, at), **_avatar(heard, at)}
 
 
@@ -45,7 +44,7 @@ def receiver_killed(transport: Transport) -> dict[str, Any]:
         avatar.kill()
         again.until("listening")
         told = list(agent)
-        heard = _session(again)
+        heard = again.through("totals")
     return {**_result("receiver killed, another in its place", transport), **_agent(told, at), **_avatar(heard, at)}
 
 
@@ -56,7 +55,7 @@ def sender_killed(transport: Transport) -> dict[str, Any]:
         agent = _begin(link, transport, avatar)
         at = time.monotonic()
         agent.kill()
-        heard = _session(avatar)
+        heard = avatar.through("totals")
     return {**_result("sender killed", transport), **_avatar(heard, at)}
 
 
@@ -79,16 +78,6 @@ def _begin(link: Link, transport: Transport, avatar: Any) -> Any:
 
 def _result(scenario: str, transport: Transport) -> dict[str, Any]:
     return {"scenario": scenario, "transport": transport}
-
-
-def _session(avatar: Iterable[Any]) -> list[Any]:
-    """What the avatar tells until its session is over."""
-    lines = []
-    for line in avatar:
-        lines.append(line)
-        if line[0] == "totals":
-            break
-    return lines
 
 
 def _agent(lines: list[Any], at: float) -> dict[str, Any]:

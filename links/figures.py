@@ -7,7 +7,7 @@ to be had.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -42,7 +42,7 @@ def interrupts(
     with Link(replace(link, loss=loss, seed=seed)) as between:
         avatar, agent = _start(between, transport, do="interrupts", count=count, seed=seed)
         agent_lines = list(agent)
-        avatar_lines = _until_totals(avatar)
+        avatar_lines = avatar.through("totals")
     calls = [line[1:] for line in agent_lines if line[0] == "interrupt"]
     cut = {number: at for word, at, *more in avatar_lines if word == "interrupted" for number in more[0]}
     first = {more[0]: at for word, at, *more in avatar_lines if word == "first"}
@@ -70,7 +70,7 @@ def speech(
     with Link(replace(link, loss=loss, seed=seed)) as between:
         avatar, agent = _start(between, transport, do="speech", seconds=seconds)
         agent_lines = list(agent)
-        avatar_lines = _until_totals(avatar)
+        avatar_lines = avatar.through("totals")
     totals = avatar_lines[-1][2]
     ended = agent_lines[_index(agent_lines, "ended")]
     samples = FORMAT.samples(seconds)
@@ -105,15 +105,6 @@ def _start(between: Link, transport: Transport, **agent: Any) -> Any:
     avatar = between.start(1, "links.avatar", json.dumps(both))
     avatar.until("listening")
     return avatar, between.start(0, "links.agent", json.dumps(both | agent))
-
-
-def _until_totals(avatar: Iterable[Any]) -> list[Any]:
-    lines = []
-    for line in avatar:
-        lines.append(line)
-        if line[0] == "totals":
-            break
-    return lines
 
 
 def _index(lines: list[Any], word: str) -> int:

@@ -52,6 +52,15 @@ class Program:
             yield json.loads(line)
         self._lines.put("")
 
+    def through(self, kind: str) -> list[Any]:
+        """What it tells up to the next line that begins with ``kind``, that one included; or all until it ends."""
+        lines = []
+        for line in self:
+            lines.append(line)
+            if line[0] == kind:
+                break
+        return lines
+
     def until(self, kind: str) -> list[Any]:
         """Read up to the next line that is a list beginning with ``kind``, and give that.
 

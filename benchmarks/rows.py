@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Self
 
-SHORT_SLACK = 1.5
+SHORT_SLACK = 2.0
 """By how much a bar that is a matter of timing is relaxed in a short run."""
 
 

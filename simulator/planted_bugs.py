@@ -492,6 +492,13 @@ BUGS: Final = (
         "            segment.id,\n            high,\n",
         "the sender lets go of what is missing",
     ),
+    Bug(
+        "the delay of what came early counts from its start",
+        "incoming.py",
+        "IncomingSegment(audio, metadata, now if audio.came_at is None else audio.came_at)",
+        "IncomingSegment(audio, metadata, now)",
+        "the sender repairs as slowly as a start that was lost took to come",
+    ),
     # -- the receiver: interrupts and the cooldown ---------------------------------------------------------
     Bug(
         "an interrupt spares its first segment",

@@ -72,6 +72,8 @@ class Segment:
         # What has come through to the receiver.
         self.start_came = False
         self.came = Ranges()
+        self.grew_at = -inf
+        """When a sample last came that lies beyond all before it."""
         self.known = 0
         self.total: int | None = None
         self.may_lack = False

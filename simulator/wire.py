@@ -162,6 +162,8 @@ class Wire(Record):
         if len(segment.came) >= MANY_GAPS:
             segment.may_lack = True
         received = segment.came.prefix
+        if position + samples > segment.came.end:
+            segment.grew_at = self.now
         segment.came.add(position, position + samples)
         segment.known = max(segment.known, position + samples)
         if segment.came.prefix > received and segment.start_came and segment.changed_at is None:

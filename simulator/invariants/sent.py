@@ -158,6 +158,8 @@ def progress_is_true(h: History, raw: Raw) -> str | None:
     known = segment.cut_at is None and not segment.may_lack and (h.now, received) != segment.before_silence
     if known and (highest or received) != max(segment.came.end, received):
         return f"segment {number} is said to have arrived up to {highest or received}, in truth {segment.came.end}"
+    if known and segment.came.end and not segment.silence and abs(raw[6] / 1e6 - (h.now - segment.grew_at)) > 1e-3:
+        return f"segment {number} last grew {h.now - segment.grew_at:.3f} s ago, and {raw[6]} us are told"
     return _positions(h, segment, received, consumed, played)
 
 
@@ -253,7 +255,8 @@ def marks_are_reached_once_and_in_truth(h: History, raw: Raw) -> str | None:
         return f"mark {name} of segment {number} is reached again"
     if segment.end_said is not None:
         return f"mark {name} of segment {number} is reached after its stream_ended"
-    if segment.cut_at is not None and h.receiver.since < segment.cut_at:  # else it may have waited for a transport
+    # What waited for a transport, or came with the cut, may be said behind it.
+    if segment.cut_at is not None and h.receiver.since < segment.cut_at < h.now:
         return f"mark {name} of segment {number} is reached after its cut"
     reported = segment.report[0] if segment.report else None
     heard = max(segment.heard or 0, reported or 0)

@@ -129,9 +129,9 @@ def silence_says_that_it_is(h: History, item: items.Item) -> str | None:
     segment = _of_segment(h, item)
     if segment is None or not isinstance(item, items.Audio):
         return None
-    if item.concealed and not segment.silence.holds(item.position, item.end):
+    if item.concealed and not segment.may_lack and not segment.silence.holds(item.position, item.end):
         return f"silence in [{item.position}, {item.end}) of segment {segment.number}, which was not concealed"
-    if not item.concealed and segment.silence.touches(item.position, item.end):
+    if not item.concealed and not segment.may_lack and segment.silence.touches(item.position, item.end):
         return f"[{item.position}, {item.end}) of segment {segment.number} was concealed, and comes all the same"
     return None
 

@@ -391,3 +391,18 @@ def test_progress_tells_the_highest_position_and_since_when(driver):
     (one,) = d.took(m.Progress)
     assert (one.received, one.highest) == (300, None)
     assert one.delay == pytest.approx(70_000, abs=1)  # since the highest came
+
+
+def test_the_delay_of_audio_that_came_before_its_start_counts_from_its_coming(driver):
+    """Else the sender would take the wait for the start for the round trip, and repair as slowly."""
+    d = driver("repair", binding=WEBRTC)
+    d.audio(1, 0, 10)
+    d.wait(0.5)
+    d.audio(1, 20, 10)
+    d.wait(2)
+    d.sent()
+    d.start(1)
+    d.wait(0.021)
+    progress = d.took(m.Progress)[0]
+    assert (progress.received, progress.highest) == (10, 30)
+    assert progress.delay == pytest.approx(2_020_000, abs=1_000)

@@ -155,7 +155,7 @@ class Incoming:
         if cut:
             return None
         audio = self.early.pop(segment, None) or Reassembly(segment, self.format)
-        started = IncomingSegment(audio, metadata, now)
+        started = IncomingSegment(audio, metadata, now if audio.came_at is None else audio.came_at)
         self.live[segment] = self.receiving[segment] = started
         self._queue.append(started)
         if self.head is None:

@@ -39,7 +39,19 @@ class Reassembly:
     before it; the end of the last sample that arrived; known to have been sent; and where the segment must end.
     """
 
-    __slots__ = ("_runs", "_starts", "bound", "consumed", "format", "frame", "known", "ready", "received", "segment")
+    __slots__ = (
+        "_runs",
+        "_starts",
+        "bound",
+        "came_at",
+        "consumed",
+        "format",
+        "frame",
+        "known",
+        "ready",
+        "received",
+        "segment",
+    )
 
     def __init__(self, segment: int, pcm: PcmFormat) -> None:
         self.segment = segment
@@ -49,6 +61,8 @@ class Reassembly:
         self.received = 0
         self.known = 0
         self.bound = MAX_SEGMENT
+        self.came_at: float | None = None
+        """When a sample last came that lies beyond all before it, of audio that came before its segment_start."""
         self.ready: deque[Audio] = deque()
         """What can be handed out: from ``consumed`` to ``received``."""
         self._runs: list[_Run] = []

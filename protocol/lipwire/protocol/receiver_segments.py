@@ -146,7 +146,7 @@ class SegmentReceiver(Reporting):
             self._nacks.found(segment, known, position, now, self.liveness.round_trip)
         self._watch_hunger(now)
 
-    def _on_audio_outside(self, message: AudioMessage, now: float) -> None:  # noqa: ARG002
+    def _on_audio_outside(self, message: AudioMessage, now: float) -> None:
         """Take a chunk of a segment that is not being received: early, cut or over."""
         self.stirred = True
         incoming, number = self._incoming, message.segment
@@ -162,7 +162,10 @@ class SegmentReceiver(Reporting):
         if early is None:
             self._counters.refused += 1
             return
+        high = early.high
         self._take(early, message, end)
+        if early.high > high:
+            early.came_at = now
 
     def _take(self, audio: Reassembly, message: AudioMessage, end: int) -> int | None:
         """Count a chunk against the window (LW-CREDIT-3), and take it."""

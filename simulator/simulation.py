@@ -265,13 +265,6 @@ class Simulation(World):
 
     # -- the network ---------------------------------------------------------------------------------------
 
-    def connect(self, binding: Binding | None = None) -> None:
-        """Give the two a new transport."""
-        if self.receiver_lives:
-            self.history.transport_lost(self.history.sender)
-        _uses(self.history.sender, binding or self.binding)
-        super().connect(binding)
-
     def switch(self, to: str) -> None:
         """Go on over another kind of transport."""
         self.binding = BINDINGS[to]
@@ -300,6 +293,10 @@ class Simulation(World):
         super()._receiver_lost(transport)
 
     # -- what goes by --------------------------------------------------------------------------------------
+
+    def _connects(self, binding: Binding) -> None:
+        self.history.transport_lost(self.history.sender)
+        _uses(self.history.sender, binding)
 
     def _raw(self, data: Wire) -> Raw:
         raw = self._raws.get(data)

@@ -146,6 +146,7 @@ class World:
         if not self.receiver_lives:
             self._reconnect_soon(max(self.reconnect or 0.0, 0.1))  # nobody is there
             return
+        self._connects(binding or self.binding)
         if self.transport is not None:
             self.transport.sender_holds = False
         if self.sender.state in ATTACHED:
@@ -441,6 +442,9 @@ class World:
                 self._flush_receiver()
 
     # -- hooks ---------------------------------------------------------------------------------------------
+
+    def _connects(self, binding: Binding) -> None:
+        """The sender lets go of the transport that it has, and gets a new one of that kind."""
 
     def _greeted(self, hello: m.Hello) -> None:
         """The receiver has accepted a hello."""

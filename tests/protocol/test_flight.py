@@ -8,7 +8,16 @@ import pytest
 from wired import MEMORY, WEBRTC, Player, Wired
 
 from lipwire.protocol.channels import Binding
-from lipwire.protocol.flight import MOST_STALL, PACE_GAIN, PACKET, REAL_TIME_GAIN, START_GAIN, TARGET_QUEUE, Flight
+from lipwire.protocol.flight import (
+    MOST_DEBT,
+    MOST_STALL,
+    PACE_GAIN,
+    PACKET,
+    REAL_TIME_GAIN,
+    START_GAIN,
+    TARGET_QUEUE,
+    Flight,
+)
 from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.limits import PROGRESS_INTERVAL
 from lipwire.transports.link import Faults
@@ -198,6 +207,16 @@ def test_the_pace_is_a_little_above_the_bound_a_round_trip() -> None:
     assert 1 / flight.byte_time == pytest.approx(usual)
     now = rounds(flight, 1, TARGET_QUEUE, now=now)
     assert 1 / flight.byte_time == pytest.approx(usual * PACE_GAIN)
+
+
+def test_what_goes_out_of_turn_holds_back_what_follows_but_not_for_long() -> None:
+    flight = Flight(48_000, 1_000_000)
+    flight.next_at = now = rounds(flight, 20, 0.0)
+    flight.out_of_turn(2_000, now)
+    assert flight.next_at == pytest.approx(now + 2_000 * flight.byte_time)
+    for _ in range(1_000):
+        flight.out_of_turn(2_000, now)
+    assert flight.next_at == now + MOST_DEBT
 
 
 def test_where_a_round_trip_is_nothing_no_pace_is_kept() -> None:

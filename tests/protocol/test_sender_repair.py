@@ -69,6 +69,25 @@ def test_a_flood_of_nacks_is_answered_with_what_is_held_twice_a_round_trip() -> 
     assert peer.core.counters.bytes - before <= allowed
 
 
+def test_repairs_do_not_hold_up_what_is_spoken_next() -> None:
+    """However much was asked for again, and whatever pace had been learnt: speech goes on."""
+    peer = PlayedReceiver("repair", binding=WEBRTC)
+    peer.say(480, end=False)
+    for turn in range(1, 50):
+        peer.timed(m.AudioMessage, 0.02)
+        peer.core.write(1, bytes(960), peer.now)
+        if turn > 3:
+            peer.progress(1, 0, highest=480 * (turn - 3))  # a round trip of 80 ms, and the first chunk does not arrive
+    peer.timed(m.AudioMessage, 0.2)
+    assert peer.core._flight.byte_time > 0
+    for _ in range(10):
+        peer.timed(m.AudioMessage, 0.1)
+        assert again(peer, [0, 24_000])
+    peer.core.write(1, bytes(960), peer.now)
+    assert peer.took(m.AudioMessage) == []
+    assert peer.timed(m.AudioMessage, 0.3)
+
+
 def test_what_is_not_held_is_left_out() -> None:
     peer = sent_one()
     peer.progress(1, 1_500)

@@ -29,6 +29,8 @@ MOST_STALL = 0.5
 """Seconds of audio that may go beyond the bound while nothing is reported."""
 BURST = 0.005
 """Seconds of audio at the pace that may go at once: a timer more often would cost more than it brings."""
+MOST_DEBT = 0.2
+"""Seconds by which what goes out of its turn holds back what follows, at most: speech goes on as it comes."""
 PACKET = 1_150
 
 
@@ -120,6 +122,11 @@ class Flight:
         if now - self._least_at > PROBE_INTERVAL:
             self._probe_until, self._probe_time, self._least_at = now + round_trip, round_trip, now
             self._round_at = self._probe_until
+
+    def out_of_turn(self, size: int, now: float) -> None:
+        """So many bytes go at once, whatever the pace: what follows makes room for them, for a while at most."""
+        if self.next_at < now + MOST_DEBT:
+            self.next_at = min(self.next_at + size * self.byte_time, now + MOST_DEBT)
 
     def cut(self, now: float) -> None:
         """What was in flight counts no more, and still drains: for a round the pace is no faster than that."""

@@ -321,7 +321,7 @@ class SenderOutput(SegmentView, Connection):
         chunk.again_at = now
         self.counters.chunks_again += 1
         self.counters.samples_again += chunk.end - chunk.start
-        self._flight.next_at += len(chunk.pcm) * self._flight.byte_time
+        self._flight.out_of_turn(len(chunk.pcm), now)
         self._send_audio(number, chunk)
 
     def _send_in_segment(self, segment: OutgoingSegment, message: Mark | Data, now: float) -> None:

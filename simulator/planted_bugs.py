@@ -652,8 +652,8 @@ BUGS: Final = (
     Bug(
         "a close is not said",
         "connection.py",
-        "            self._outgoing += [(_CONTROL, encode_close(close))] * copies\n",
-        "            del copies\n",
+        "            self._outgoing += unrepeated(encode_close(close), self.binding)\n",
+        "            pass\n",
         "the other side waits for the resume time",
     ),
     Bug(

@@ -15,7 +15,7 @@ from typing import Any
 from lipwire.protocol import items
 from lipwire.protocol import messages as m
 from lipwire.protocol.channels import Binding, Channel, Wire
-from lipwire.protocol.connection import encode_refusal
+from lipwire.protocol.connection import encode_refusal, unrepeated
 from lipwire.protocol.errors import CloseCode, RemoteProtocolError
 from lipwire.protocol.events import ConsumerReset, Event, PauseChanged, SessionEnded, TransportDropped
 from lipwire.protocol.formats import PcmFormat
@@ -339,7 +339,8 @@ class World:
             self._greet(hello, transport)
         except RemoteProtocolError as error:
             self.refusals.append(error)
-            transport.back.push(Channel.CONTROL, encode_refusal(error), self.now)
+            for channel_back, refusal in unrepeated(encode_refusal(error), transport.binding):
+                transport.back.push(channel_back, refusal, self.now)
             transport.receiver_holds = False
         else:
             transport.greeted = True
@@ -359,7 +360,8 @@ class World:
             old = self._of_receiver
             if old is not None and old.receiver_holds:
                 superseded = encode_refusal(RemoteProtocolError(CloseCode.SUPERSEDED, "a newer connection"))
-                old.back.push(Channel.CONTROL, superseded, self.now)
+                for channel, data in unrepeated(superseded, old.binding):
+                    old.back.push(channel, data, self.now)
                 old.receiver_holds = False
         else:
             if hello.resume is not None:

@@ -846,6 +846,10 @@ def test_close_goes_out_more_than_once_where_control_can_be_lost() -> None:
     peer.sent()
     peer.core.close(peer.now, reason="enough")
     assert peer.sent() == [m.CloseMessage(0, "enough")] * 4  # LW-CLOSE-8
+    peer = PlayedReceiver(binding=ROOM, open=False)
+    peer.attach()
+    peer.wait(11)
+    assert [one.code for one in peer.sent() if isinstance(one, m.CloseMessage)] == [37] * 4
 
 
 @pytest.mark.parametrize(

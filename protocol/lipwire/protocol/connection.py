@@ -265,8 +265,7 @@ class Connection:
         """Close from this side: tell the peer, as far as there is a transport."""
         if self.state in ATTACHED:
             self._outgoing.clear()
-            copies = 1 if self.binding.control_reliable else CLOSE_COPIES  # LW-CLOSE-8
-            self._outgoing += [(_CONTROL, encode_close(close))] * copies
+            self._outgoing += unrepeated(encode_close(close), self.binding)
         self._end(close, now)
 
     def _end(self, close: Close, now: float) -> None:
@@ -340,6 +339,11 @@ class Connection:
 
     def _on_custom(self, message: Custom, now: float) -> None:  # noqa: ARG002
         self._events.append(CustomReceived(content=message.content))
+
+
+def unrepeated(data: bytes, binding: Binding) -> list[Outgoing]:
+    """Make what is to be sent of a message that nothing sends again: copies, where control can lose (LW-CLOSE-8)."""
+    return [(_CONTROL, data)] * (1 if binding.control_reliable else CLOSE_COPIES)
 
 
 def encode_close(close: Close) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 
 from .channels import Binding, Channel
 from .codec import encode
-from .connection import Outgoing, encode_close
+from .connection import Outgoing, encode_close, unrepeated
 from .errors import Close, CloseCode, LocalProtocolError, RemoteProtocolError, close_code
 from .events import (
     Cause,
@@ -96,7 +96,7 @@ class SenderConnection(SenderReports):
         """
         assert self.closed is not None
         hello = self._make_hello(binding, self._secret)
-        return [(Channel.CONTROL, hello), (Channel.CONTROL, encode_close(self.closed))]
+        return unrepeated(hello, binding) + unrepeated(encode_close(self.closed), binding)
 
     def detach(self, now: float) -> None:
         """The transport is gone; the session waits for the next one (SPEC §15)."""
@@ -263,7 +263,7 @@ class SenderConnection(SenderReports):
                 self._drop_transport(reason, now)
                 if not resuming:  # LW-OPEN-7: the receiver may have resumed, and a close would end the session
                     close = Close(code=CloseCode.HANDSHAKE_TIMEOUT, reason=reason, retry_ms=0)
-                    self._outgoing.append((Channel.CONTROL, encode_close(close)))
+                    self._outgoing += unrepeated(encode_close(close), self.binding)
             elif now >= self._hello_at:
                 self._outgoing.append((Channel.CONTROL, self._hello))
                 self._hello_at = now + HELLO_REPEAT

@@ -17,7 +17,7 @@ import anyio.abc
 import anyio.lowlevel
 
 from lipwire.protocol.channels import Channel, Wire
-from lipwire.protocol.connection import encode_refusal
+from lipwire.protocol.connection import encode_refusal, unrepeated
 from lipwire.protocol.errors import CloseCode, RemoteProtocolError
 from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.limits import Limits
@@ -415,9 +415,7 @@ class Acceptor:
             core.resume(hello, transport.binding, secret, self._now())
         old = shell.transport
         if old is not None:
-            superseded = encode_refusal(RemoteProtocolError(CloseCode.SUPERSEDED, "a newer connection"))
-            with suppress(TransportError):  # it may only have seemed alive
-                old.send(Channel.CONTROL, superseded)
+            self._send_close(old, RemoteProtocolError(CloseCode.SUPERSEDED, "a newer connection"))
         shell.drop_transport(detach=False)
         self._take_into_use(audio, data, transport)
 
@@ -450,9 +448,14 @@ class Acceptor:
             audio._shell.flush()
 
     async def _refuse(self, transport: Transport, error: RemoteProtocolError) -> None:
-        with suppress(TransportError):  # if it is gone, nobody is left to be told
-            transport.send(Channel.CONTROL, encode_refusal(error))
+        self._send_close(transport, error)
         await self._close(transport)
+
+    @staticmethod
+    def _send_close(transport: Transport, error: RemoteProtocolError) -> None:
+        with suppress(TransportError):  # if it is gone, nobody is left to be told
+            for channel, data in unrepeated(encode_refusal(error), transport.binding):
+                transport.send(channel, data)
 
     async def _close(self, transport: Transport) -> None:
         with anyio.move_on_after(CLOSE_TIME, shield=True):

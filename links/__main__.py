@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("figure", nargs="*", metavar="FIGURE", help=", ".join(FIGURES) + "; all unless given")
     parser.add_argument("--transport", dest="transports", action="append", choices=TRANSPORTS)
     parser.add_argument("--loss", dest="losses", action="append", type=float, help="of packets, 0 to 1; repeatable")
-    parser.add_argument("--count", type=int, default=300, help="interrupts")
+    parser.add_argument("--count", type=int, default=300, help="interrupts to measure, at least")
     parser.add_argument("--seconds", type=float, default=60.0, help="of speech")
     parser.add_argument("--seed", type=int, default=1, help="of the losses, and of when the interrupts come")
     parser.add_argument("--json", action="store_true", help="one JSON object a row")

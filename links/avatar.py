@@ -81,7 +81,7 @@ class Judge:
                 await self._wait_until_heard()
                 self._audio.notify_stream_ended(item.segment, item.total)
             case Interrupted():
-                tell("interrupted", list(item.segments), list(item.consumed))
+                tell("interrupted", list(item.segments), self._samples - self._concealed)
                 self._heard_until = 0.0
                 if item.by_close:
                     return

@@ -1,7 +1,7 @@
 """What Lipwire keeps to on a bad link, measured between two processes: each function gives a dict of numbers.
 
-Times are in milliseconds, rates in bytes of PCM a second. All raise :class:`links.Unavailable` where there is no link
-to be had.
+Times are in milliseconds, rates in bytes of PCM a second that the receiver handed out. All raise
+:class:`links.Unavailable` where there is no link to be had.
 """
 
 from __future__ import annotations
@@ -38,27 +38,33 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 def interrupts(
     transport: Transport, loss: float = 0.0, count: int = 300, seed: int = 1, link: Faults = LINK
 ) -> dict[str, Any]:
-    """Interrupts with a minute of audio at hand, and the segment that is begun at once after each."""
+    """Interrupts with a minute of audio at hand, and the segment that is begun at once after each.
+
+    There are as many interrupts as it takes to measure ``count``: a segment that was cut before the receiver had heard
+    of it is not told of, and one that was cut before its first sample came has none; neither is in the percentiles.
+    """
     with Link(replace(link, loss=loss, seed=seed)) as between:
         avatar, agent = _start(between, transport, do="interrupts", count=count, seed=seed)
         agent_lines = list(agent)
         avatar_lines = avatar.through("totals")
     calls = [line[1:] for line in agent_lines if line[0] == "interrupt"]
-    cut = {number: at for word, at, *more in avatar_lines if word == "interrupted" for number in more[0]}
+    called = {old for _, _, old, _ in calls}
+    cuts = [line[1:] for line in avatar_lines if line[0] == "interrupted" and called.intersection(line[2])]
+    cut = {number: at for at, numbers, _ in cuts for number in numbers}
     first = {more[0]: at for word, at, *more in avatar_lines if word == "first"}
-    # A segment that was cut before anything of it was handed out is not told of, and has no first sample.
-    told = [(at, old) for _, at, old, *_ in calls if old in cut]
-    spoken = [(at, new) for _, at, _, new, _ in calls if new in first]
+    told = [cut[old] - at for _, at, old, _ in calls if old in cut]
+    spoken = [first[new] - at for _, at, _, new in calls if new in first]
     totals = avatar_lines[-1][2]
+    handed_out = (cuts[-1][2] - cuts[0][2]) * FORMAT.frame_bytes
     return {
         "transport": transport,
         "loss": loss,
-        "count": len(calls),
-        "not_told": len(calls) - len(told),
-        "without_sample": len(calls) - len(spoken),
-        "interrupt_ms": spread([cut[old] - at for at, old in told]),
-        "first_sample_ms": spread([first[new] - at for at, new in spoken]),
-        "bytes_per_second": round((calls[-1][4] - calls[0][4]) / (calls[-1][1] - calls[0][1])),
+        "interrupts": len(calls),
+        "told": len(told),
+        "spoken": len(spoken),
+        "interrupt_ms": spread(told),
+        "first_sample_ms": spread(spoken),
+        "bytes_per_second": round(handed_out / (cuts[-1][0] - cuts[0][0])),
         **{name: totals[name] for name in ("lost_samples", "wrong_samples", "concealed_samples")},
     }
 

@@ -29,8 +29,8 @@ def results() -> Iterator[Results]:
 @pytest.mark.parametrize("transport", ["websocket", "webrtc"])
 def test_an_interrupt_is_not_queued_behind_audio(results: Results, transport: str) -> None:
     got = results[transport].result()
-    assert got["count"] == COUNT
-    assert got["not_told"] == got["without_sample"] == 0
+    assert got["interrupts"] >= got["told"] >= COUNT
+    assert got["spoken"] >= COUNT
     assert 50 <= got["interrupt_ms"]["p50"] < 100
     assert got["first_sample_ms"]["p50"] < got["interrupt_ms"]["p50"] + 50
     assert got["lost_samples"] == got["wrong_samples"] == got["concealed_samples"] == 0

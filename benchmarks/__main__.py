@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from links.packages import require_packages
+
 from . import report
 
 FIGURES = ("cpu", "websocket", "webrtc", "native", "loops", "memory", "loss", "links", "sessions", "soak")
@@ -31,7 +33,7 @@ def say(text: str) -> None:
 def summary(figure: str) -> str:
     """The first line of a figure's docstring, read without what the figure needs to run."""
     source = Path(__file__).with_name(f"{figure}.py").read_text(encoding="utf-8")
-    return (ast.get_docstring(ast.parse(source)) or "").split("\n")[0]
+    return (ast.get_docstring(ast.parse(source)) or "").split("\n")[0].replace("``", "")
 
 
 def measure_here(figure: str, *, short: bool) -> dict[str, Any]:
@@ -56,14 +58,24 @@ def measure_apart(figure: str, *, short: bool) -> dict[str, Any] | None:
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure, and tell a table of ratios with their bars."
+    )
     parser.add_argument("--only", action="append", choices=FIGURES, metavar="NAME", help="this figure; can be repeated")
     parser.add_argument("--list", action="store_true", help="name the figures and stop")
     parser.add_argument("--short", action="store_true", help="a small part of the work, for CI")
     parser.add_argument(
         "--check",
         action="store_true",
-        help=f"exit with 1 when a bar is missed; with --short those on timing are relaxed {report_slack()} times",
+        help="exit with 1 when a bar is missed, or a row skipped; "
+        f"with --short the bars on timing are relaxed {report_slack()} times",
+    )
+    parser.add_argument(
+        "--allow-skip",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="with --check: a row may be skipped for a reason that has this text; can be repeated",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object in place of the table")
     parser.add_argument("--out", type=Path, metavar="FILE", help="merge what is measured into this JSON file")
@@ -112,11 +124,15 @@ def main() -> int:
     missed = report.missed(results)
     for row in missed:
         say(f"missed: {row}")
-    return 1 if failed or (options.check and missed) else 0
+    unmeasured = report.skipped(results, options.allow_skip) if options.check else []
+    for row in unmeasured:
+        say(f"skipped: {row}")
+    return 1 if failed or (options.check and (missed or unmeasured)) else 0
 
 
 def measure_all(options: argparse.Namespace) -> tuple[report.Results, list[str]]:
     """Measure what is asked for, one figure after the other; gives the results and what failed."""
+    require_packages()
     results: report.Results = {}
     failed = []
     kept = report.load(options.out) if options.out else {}

@@ -256,7 +256,9 @@ def measure(binding: Binding, megabits: float, delay: float, loss: float, second
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.flight", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.flight", description="What the bound on audio in flight does, in simulated time."
+    )
     parser.add_argument("--megabits", type=float, nargs="*", default=[inf, 10, 1, 0.5])
     parser.add_argument("--delay", type=float, nargs="*", default=[5, 50, 150], help="one way, in milliseconds")
     parser.add_argument("--loss", type=float, nargs="*", default=[0, 1, 5, 20, 30], help="of packets, in percent")

@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -57,6 +58,16 @@ def missed(results: Results) -> list[str]:
         for figure, result in results.items()
         for row in rows_of(result)
         if row.met(short=result["short"]) is False
+    ]
+
+
+def skipped(results: Results, allowed: Sequence[str] = ()) -> list[str]:
+    """The rows that were not measured, and why; without those whose reason has one of the texts that are allowed."""
+    return [
+        f"{figure}: {row.name}: {row.skipped}"
+        for figure, result in results.items()
+        for row in rows_of(result)
+        if row.skipped and not any(text in row.skipped for text in allowed)
     ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import Unavailable, cuts, figures
+from .packages import require_packages
 
 TRANSPORTS: tuple[figures.Transport, ...] = ("websocket", "webrtc")
 LOSSES = (0.0, 0.01, 0.05)
@@ -67,7 +68,7 @@ def _cell(value: Any) -> str:
 
 def main() -> None:
     """Measure and tell."""
-    parser = argparse.ArgumentParser(prog="python -m links", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m links", description="Measure Lipwire across a bad link.")
     parser.add_argument("figure", nargs="*", metavar="FIGURE", help=", ".join(FIGURES) + "; all unless given")
     parser.add_argument("--transport", dest="transports", action="append", choices=TRANSPORTS)
     parser.add_argument("--loss", dest="losses", action="append", type=float, help="of packets, 0 to 1; repeatable")
@@ -78,6 +79,7 @@ def main() -> None:
     options = parser.parse_args()
     for name in set(options.figure) - set(FIGURES):
         parser.error(f"there is no figure {name!r}: choose from " + ", ".join(FIGURES))
+    require_packages()
     options.transports = options.transports or TRANSPORTS
     options.losses = options.losses or LOSSES
     for name in options.figure or FIGURES:

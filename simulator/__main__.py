@@ -51,7 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m simulator", description="Sessions in simulated time, each from a seed."
+    )
     parser.add_argument("--seeds", type=_positive, metavar="N", help=f"how many sessions ({SEEDS})")
     parser.add_argument("--from", type=int, default=0, metavar="K", dest="first", help="the first seed (0)")
     parser.add_argument("--seed", type=int, metavar="K", help="this one alone, told in full")

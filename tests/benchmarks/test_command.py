@@ -55,6 +55,17 @@ def test_check(file):
     assert "met, as relaxed" in done.stdout
 
 
+def test_check_wants_every_row_measured(file):
+    results = {"cpu": report.result_of([Row(name="a row", skipped="no peer: fetch one")], short=True, seconds=1.0)}
+    report.save(results, file)
+    assert command("--show", file).returncode == 0
+    done = command("--show", file, "--check", "--allow-skip", "no namespaces")
+    assert done.returncode == 1
+    assert done.stderr == "skipped: cpu: a row: no peer: fetch one\n"
+    done = command("--show", file, "--check", "--allow-skip", "no namespaces", "--allow-skip", "fetch one")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_json(file):
     assert json.loads(command("--show", file, "--json").stdout) == report.load(file)
 
@@ -65,6 +76,21 @@ def test_only(file):
 
 def test_order():
     assert list(in_order({"soak": 1, "cpu": 2})) == ["cpu", "soak"]
+
+
+@pytest.mark.parametrize("words", [("benchmarks", "--only", "webrtc", "--short"), ("links", "cuts")])
+def test_packages_that_are_not_installed(words):
+    hidden = (
+        "import runpy, sys\nsys.modules['aiortc'] = None\nsys.argv = sys.argv[1:]\n"
+        "runpy.run_module(sys.argv[0], run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", hidden, *words], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "not installed: aiortc" in done.stderr
+    assert "pip install" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_an_unknown_figure():

@@ -147,7 +147,7 @@ class TestComingBack:
         async with AudioOutWith(listener) as (out, first):
             async with out.segment() as segment:
                 await segment.write(speech(3.0))
-            await until(lambda: first.renderers and first.renderer.heard.get(1, 0) > 12_000)
+            await until(lambda: first.renderers and first.renderer.heard.get(1, 0) > 36_000)
             queued = out.segment()
             await queued.write(speech(1.0))
             # It dies without a word, and one without memory comes in its place.
@@ -155,8 +155,10 @@ class TestComingBack:
             for audio in first.acceptor.sessions:
                 audio._core.abandon(_gone(), anyio.current_time())
                 audio._shell.flush()
+            attempts = listener.attempts
             ended = await segment.ended()
             assert (ended.cause, ended.exact) == (Cause.PEER_CLOSED, False)
+            await until(lambda: listener.attempts > attempts + 1, seconds=0.005)  # without a pause (LW-CLOSE-7)
             assert ended.position > 0
             assert (await queued.ended()).cause is Cause.PEER_CLOSED
             assert not await queued.write(b"xx")
@@ -166,6 +168,17 @@ class TestComingBack:
             assert after.number == 3
             assert out.statistics().sessions == 2
             assert bytes(first.renderer.pcm[3]) == speech(0.5, 3)
+
+    async def test_one_that_forgets_at_once_and_again_is_not_asked_in_a_hot_loop(self) -> None:
+        async with avatar(render=False) as world:
+            with anyio.move_on_after(10):
+                async with world.agent():
+                    while True:
+                        await anyio.sleep(0.01)
+                        for audio in world.acceptor.sessions:
+                            audio._core.close(anyio.current_time(), CloseCode.RESUME_STATE)
+                            audio._shell.flush()
+            assert 5 < world.listener.attempts < 12
 
     async def test_an_avatar_that_shuts_down_is_asked_again_when_it_says(self) -> None:
         listener = CountedListener()

@@ -33,11 +33,13 @@ from lipwire.transports.shell import CLOSE_TIME, Shell
 _log = Log("lipwire.sender")
 _NEW_SESSION = (CloseCode.PEER_GONE, CloseCode.UNKNOWN_SESSION, CloseCode.RESUME_STATE)
 """After these a new session may do; after others only when the peer says when to come again (LW-CLOSE-7)."""
+_THERE = (CloseCode.UNKNOWN_SESSION, CloseCode.RESUME_STATE)
+"""Those of them that show that the peer is there: a new session may be opened at once."""
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 2.0
 _PART_TIME = 1.0
 """Seconds in which the avatar is to be told of a close that found no transport."""
 _STEADY = 1.0
-"""Seconds that a session has to last for the pause before the one in its place to be short again."""
+"""Seconds that a session has to last for the pause before the one in its place to be short again, or none."""
 
 Core: TypeAlias = SenderConnection | SenderConnection0
 
@@ -75,6 +77,8 @@ class KeptSession:
         self._last_transport_error = ""
         self._retry_after: float | None = None
         self._backoff = _BACKOFF_FIRST
+        self._at_once = True
+        """The next session is to be opened without a pause."""
 
     def _on_event(self, event: Event) -> None:
         raise NotImplementedError
@@ -138,7 +142,7 @@ class KeptSession:
 
     async def _connect_in_turn(self, shell: Shell[Core]) -> None:
         """One session's transports, one after the other, with a growing pause between failures."""
-        if self._sessions:
+        if not self._at_once:
             await self._back_off()
         while not _is_over(shell):
             self._retry_after = None
@@ -229,6 +233,8 @@ class KeptSession:
         log_end("session ended", close=close)
         if event.opened and not self._leaving and self._may_renew(close):
             self._retry_after = None if close.retry_ms is None else close.retry_ms / 1_000
+            lasted = self._now() - self._opened_at
+            self._at_once = close.code in _THERE and close.retry_ms is None and lasted >= _STEADY
             self._first_segment = self._shell.connection.next_segment
             self._shell = self._new_shell()
         else:

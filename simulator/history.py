@@ -125,10 +125,14 @@ class History(Wire):
             if segment.cut_at is None and segment.changed_at is None:
                 segment.changed_at = self.now
 
-    def reported_end(self, number: int, position: int | None, *, failed: bool) -> None:
-        """The consumer says that playback has ended."""
+    def reported_end(
+        self, number: int, position: int | None, *, interrupted: bool = False, failed: bool = False
+    ) -> None:
+        """The consumer says that playback has ended; where, None when it can not tell (LW-STREAM-3)."""
         segment = self.segments[number]
         if not segment.over:
+            if position is None and segment.end_handed and segment.cut_at is None and not (interrupted or failed):
+                position = segment.total
             segment.report = (position, failed)
             self._is_over(segment)
             if self.receiver.open:

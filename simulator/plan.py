@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from lipwire.protocol.channels import Binding
+from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.registry import Feature
 from lipwire.transports.link import Faults
 
@@ -32,6 +33,7 @@ class Plan:
     limits: dict[str, Any] = field(default_factory=dict)
     player: dict[str, Any] = field(default_factory=dict)
     features: frozenset[Feature] = frozenset(Feature)
+    format: PcmFormat = MONO
     reconnect: float = 0.1
     connect_at: float = 0.0
     steps: list[Step] = field(default_factory=list)
@@ -47,7 +49,8 @@ class Plan:
         for way, faults in (("out", self.out), ("back", self.back)):
             given = {k: v for k, v in vars(faults).items() if v not in (0, None) and k not in ("seed", "channels")}
             lines.append(f"{way}: " + ", ".join(f"{k} {v:g}" for k, v in given.items()))
-        lines.append(f"limits {self.limits}, consumer {self.player}, reconnects after {self.reconnect:g} s")
+        lines.append(f"{self.format}, reconnects after {self.reconnect:g} s")
+        lines.append(f"limits {self.limits}, consumer {self.player}")
         lines.append("features: " + (", ".join(sorted(f.value for f in self.features)) or "none"))
         lines += [f"{at:7.3f} {what} {', '.join(f'{k} {v}' for k, v in more.items())}" for at, what, more in self.steps]
         return lines
@@ -59,8 +62,9 @@ class Plan:
         queued = sum(f.queue / f.rate if f.rate else 0.0 for f in (self.out, self.back))
         limits = self.limits
         terms = Terms(
-            rate=MONO.rate,
-            window=-(-round(limits.get("window", 2.0) * MONO.rate * 1_000_000) // 1_000_000),
+            rate=self.format.rate,
+            frame=self.format.frame_bytes,
+            window=-(-round(limits.get("window", 2.0) * self.format.rate * 1_000_000) // 1_000_000),
             segments=limits.get("segments", 64),
             cooldown=limits.get("cooldown", 0.3),
             grace=limits.get("grace", 5.0),
@@ -72,7 +76,7 @@ class Plan:
             repair=Feature.REPAIR in self.features,
             numbered=numbered,
             flow=limits.get("repair_timeout", 1.0) + 4.0 + 20 * latency + 2 * queued,
-            buffer=round(self.buffer * MONO.rate),
+            buffer=round(self.buffer * self.format.rate),
         )
         return Simulation(
             terms,
@@ -81,6 +85,7 @@ class Plan:
             faults=self.out,
             back=self.back,
             player=Player(**self.player),
+            format=self.format,
             reconnect=self.reconnect,
             sender={"features": self.features},
             receiver={"features": self.features},
@@ -115,7 +120,18 @@ def draw(seed: int) -> Plan:
          "network dies"],
         [6, 2, 1, 1, 1, 1, 1],
     )[0]  # fmt: skip
+    _draw_more(plan, Random(f"lipwire more {seed}"))
     return plan
+
+
+def _draw_more(plan: Plan, random: Random) -> None:
+    """Draw what came to be drawn later: from numbers of its own, so that the seeds remain as they were otherwise."""
+    plan.format = random.choices(
+        [MONO, PcmFormat(MONO.rate, 2), PcmFormat(MONO.rate, 1, "f32le"), PcmFormat(MONO.rate, 2, "f32le")],
+        [5, 1, 1, 1],
+    )[0]  # fmt: skip
+    if random.random() < 0.15:
+        plan.player["vague"] = True
 
 
 def _draw_network(plan: Plan, random: Random) -> None:

@@ -46,7 +46,7 @@ class Player:
     ``ahead``: seconds of audio it takes before they are played; ``speed``: of playback; ``stuck``: reads nothing;
     ``mute``: reports nothing; ``reset_time``: seconds until it reports what was interrupted; ``read_every``: seconds
     between one turn of reading and the next, 0 to read as things come; ``fails``: segments that it gives up when it has
-    heard their first piece; ``terse``: reports ends alone.
+    heard their first piece; ``terse``: reports ends alone; ``vague``: can not tell where those were.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Player:
         read_every: float = 0.0,
         fails: frozenset[int] = frozenset(),
         terse: bool = False,
+        vague: bool = False,
     ) -> None:
         self.ahead = ahead
         self.speed = speed
@@ -71,6 +72,7 @@ class Player:
         self.read_every = read_every
         self.fails = fails
         self.terse = terse
+        self.vague = vague
         self.keeps = True
         """Keeps all that it has heard; else only how much that was."""
         self.items: list[items.Item] = []
@@ -135,7 +137,7 @@ class Player:
             self._due.remove(due)
             active = True
             if not self.mute:
-                core.stream_ended(due[1], now, position=due[2], interrupted=True)
+                core.stream_ended(due[1], now, position=self._told(due[2]), interrupted=True)
         if self._paused_at is None:
             active |= self._play(core, now)
         if self.read_every:
@@ -218,11 +220,14 @@ class Player:
                 if not self.mute:
                     core.stream_started(following.segment, now)
             elif not self.mute:
-                core.stream_ended(following.segment, now, position=following.total)
+                core.stream_ended(following.segment, now, position=self._told(following.total))
 
     def _give_up(self, core: Consumed, segment: int, now: float) -> None:
         """The segment can not be played: say so, and drop the rest of it."""
         self._queue = deque(item for item in self._queue if item.segment != segment)
         self._queued = sum(item.samples for item in self._queue if isinstance(item, items.Audio))
         if not self.mute:
-            core.stream_ended(segment, now, position=self.heard[segment], failed=True)
+            core.stream_ended(segment, now, position=self._told(self.heard[segment]), failed=True)
+
+    def _told(self, position: int) -> int | None:
+        return None if self.vague else position

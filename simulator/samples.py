@@ -11,20 +11,20 @@ MONO: Final = PcmFormat(8_000, 1)
 
 _HALF = Random(1).randbytes(1 << 17)
 _NOISE: Final = _HALF + _HALF
-_PERIOD: Final = len(_HALF) // 2
-"""In samples of two bytes; ``_NOISE`` holds two periods."""
+"""Two periods."""
 
 
-def pcm(segment: int, position: int, samples: int) -> bytes:
-    """The samples of a segment (mono s16le): those of other positions and segments look different."""
-    at = (segment * 7_919 + position) % _PERIOD
-    if samples <= _PERIOD:
-        return _NOISE[2 * at : 2 * (at + samples)]
+def pcm(segment: int, position: int, samples: int, frame: int = MONO.frame_bytes) -> bytes:
+    """The samples of a segment, ``frame`` bytes each: those of other positions and segments look different."""
+    period = len(_HALF) // frame
+    at = (segment * 7_919 + position) % period
+    if samples <= period:
+        return _NOISE[frame * at : frame * (at + samples)]
     parts = []
     while samples:
-        at = (segment * 7_919 + position) % _PERIOD
-        count = min(samples, _PERIOD)
-        parts.append(_NOISE[2 * at : 2 * (at + count)])
+        at = (segment * 7_919 + position) % period
+        count = min(samples, period)
+        parts.append(_NOISE[frame * at : frame * (at + count)])
         position += count
         samples -= count
     return b"".join(parts)

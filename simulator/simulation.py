@@ -99,7 +99,7 @@ class Consumer:
     ) -> bool:
         """Playback has ended."""
         if self._core.closed is None:
-            self._history.reported_end(segment, position, failed=failed)
+            self._history.reported_end(segment, position, interrupted=interrupted, failed=failed)
         told = self._core.stream_ended(segment, now, position=position, interrupted=interrupted, failed=failed)
         self._flush()
         return told
@@ -145,7 +145,7 @@ class Simulation(World):
         """Write samples; False: the segment was cut. ``alone``: nothing else was done since the last flush."""
         if self.writing != number:
             return False
-        spoken = pcm(number, self.positions[number], samples)
+        spoken = pcm(number, self.positions[number], samples, self.sender.format.frame_bytes)
         message = self.sender.write_through(number, spoken, self.now) if alone else None
         if message is None and not self.sender.write(number, spoken, self.now):
             self.writing = None
@@ -315,7 +315,7 @@ class Simulation(World):
         if way == ">":
             self.history.sent_out(raw, channel.value)
         else:
-            self.history.sent_back(raw)
+            self.history.sent_back(raw, channel.value)
 
     def _greeted(self, hello: Hello) -> None:
         if hello.resume is not None:

@@ -104,6 +104,8 @@ class Segment:
         """When a position changed of which no progress has told."""
         self.said: tuple[int, int, int] = (0, 0, -1)
         """Received, consumed, played of the last progress."""
+        self.said_for_end: tuple[float, int | None] = (-inf, None)
+        """When a progress was last sent on control, and what it said was played."""
         self.said_at: float | None = None
         """When the last progress was sent."""
         self.marks: dict[str, int] = {}

@@ -203,7 +203,7 @@ class Wire(Record):
 
     # -- on the wire, back ---------------------------------------------------------------------------------
 
-    def sent_back(self, raw: Raw) -> None:
+    def sent_back(self, raw: Raw, channel: str = "control") -> None:
         """The receiver has sent a message."""
         fresh = raw[0] != NUMBERED or raw[1] > self.back.sent
         raw = self._numbered_sent(self.back, self.out, raw)
@@ -214,6 +214,8 @@ class Wire(Record):
             self.hold("progress_sent", raw)
             segment = self.segments[raw[1]]
             segment.said = (raw[2], raw[3], -1 if raw[4] is None else raw[4])
+            if channel == "control":
+                segment.said_for_end = (self.now, raw[4])
             segment.changed_at, segment.said_at = None, self.now
         elif kind == CLOSE:
             self.receiver.said_close = True

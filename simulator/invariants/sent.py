@@ -26,7 +26,7 @@ def only_what_was_written_is_sent(h: History, number: int, position: int, _: int
         return f"segment {number} [{position}, {end}), and {segment.written} samples were written"
     if position > segment.sent:
         return f"segment {number} goes on at {position}, and was sent up to {segment.sent}"
-    if pcm != spoken(number, position, end - position):
+    if pcm != spoken(number, position, end - position, h.terms.frame):
         return f"segment {number} [{position}, {end}) is not what was written"
     return None
 
@@ -239,6 +239,9 @@ def stream_ended_is_true(h: History, raw: Raw) -> str | None:
         expected = (segment.heard, True, int(EndCause.INTERRUPTED))
     else:
         expected = (0, True, int(EndCause.INTERRUPTED))
+    here = h.receiver.open and h.receiver.since < h.now
+    if position is None and segment.heard is not None and here and segment.said_for_end != (h.now, segment.heard):
+        return f"stream_ended of segment {number} without a position, and no progress on control says {segment.heard}"
     if (position, interrupted, cause) != expected:
         return f"stream_ended of segment {number} says {(position, interrupted, cause)}, in truth {expected}"
     return None

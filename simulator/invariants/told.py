@@ -31,7 +31,7 @@ def delivered_audio_is_bit_exact(h: History, item: items.Item) -> str | None:
     samples = len(item.pcm) // h.terms.frame
     if not samples:
         return f"audio of segment {item.segment} without samples"
-    right = bytes(len(item.pcm)) if item.concealed else spoken(item.segment, item.position, samples)
+    right = bytes(len(item.pcm)) if item.concealed else spoken(item.segment, item.position, samples, h.terms.frame)
     return None if item.pcm == right else f"segment {item.segment} [{item.position}, {item.end}) is altered"
 
 

@@ -239,6 +239,19 @@ def test_marks_that_were_not_reached_are_echoed_before_the_end_of_what_was_playe
     assert d.sent() == [m.MarkReached(1, "a"), m.MarkReached(1, "b"), m.StreamEnded(1, 100, False, 0)]
 
 
+def test_who_gives_up_and_can_not_tell_where_has_told_of_what_was_heard_and_what_has_arrived(driver):
+    d = driver("repair")
+    d.start(1, 100)
+    d.audio(1, 200, 100)
+    d.read()
+    d.core.played(1, 50, d.now)
+    d.sent()
+    d.core.stream_ended(1, d.now, position=None, failed=True)
+    progress, ended = d.sent()
+    assert (progress.received, progress.consumed, progress.played, progress.highest) == (100, 100, 50, 300)
+    assert ended == m.StreamEnded(1, None, False, 2)
+
+
 def test_marks_of_a_cut_segment_are_not_echoed(driver):
     d = driver("marks")
     d.start(1, 100, end=True)

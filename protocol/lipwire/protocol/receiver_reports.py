@@ -165,6 +165,8 @@ class Reporting(Connection):
         self, segment: IncomingSegment, position: int | None, *, interrupted: bool, cause: int, now: float
     ) -> None:
         """The segment is over: the one place that sends stream_ended (LW-STREAM-2)."""
+        if position is None and segment.played is not None:
+            self._send(self._progress(segment, now), now)  # the best that the sender will learn (LW-STREAM-3)
         self._incoming.finish(segment)
         self._update()  # late data, or marks, of it stand before nothing any more
         self._owed.pop(segment.id, None)
@@ -172,8 +174,6 @@ class Reporting(Connection):
         if not self._resetting and self._cooldown_until:  # LW-COOLDOWN-2
             self._end_cooldown(now)
         self._watch_hunger(now)
-        if position is None and segment.played is not None:
-            self._send(self._progress(segment, now), now)  # the best that the sender will learn (LW-STREAM-3)
         self._send(m.StreamEnded(segment.id, position, interrupted, cause), now)
 
     def _stop_waiting(self, segment: IncomingSegment, now: float) -> None:

@@ -297,7 +297,7 @@ def test_who_can_not_tell_where_it_ended_has_to_tell_what_was_heard() -> None:
     h.reported_played(1, 300)
     passed(quiet(h), 0.05)
     h.reported_end(1, None, failed=True)
-    with pytest.raises(Violation, match="stream_ended_is_true: .* no progress on control says 300"):
+    with pytest.raises(Violation, match=r"stream_ended_is_true: .* no progress on control says 300"):
         back(h, [T.stream_ended, 1, None, False, 2])
     back(h, [T.progress, 1, 800, 800, 300, 0, int((h.now - 1_000) * 1e6)], [T.stream_ended, 1, None, False, 2])
 

@@ -6,8 +6,8 @@ The receiver re-cuts to 20 ms, so that each chunk comes out as it went in; the a
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +15,8 @@ from livekit import rtc
 from livekit.agents.voice.avatar import DataStreamAudioOutput, DataStreamAudioReceiver
 
 from benchmarks.cpu import CHUNK
+
+from .drive import drive
 
 DISTRIBUTION = "livekit-agents"
 
@@ -89,28 +91,6 @@ async def contender(chunks: int, burst: int) -> float:
     audio: Any = DataStreamAudioReceiver(avatar, sender_identity="agent", frame_size_ms=20)
     await audio.start()
     frame = rtc.AudioFrame(CHUNK, 24_000, 1, len(CHUNK) // 2)
-    turn: asyncio.Queue[None] = asyncio.Queue()
-    count = target = 0
-
-    async def consume() -> None:
-        nonlocal count
-        async for item in audio:
-            if isinstance(item, rtc.AudioFrame):
-                count += item.samples_per_channel
-                if burst > 1 and count >= target:
-                    turn.put_nowait(None)
-
-    consumer = asyncio.create_task(consume())
-    await asyncio.sleep(0)
-    began = time.process_time()
-    for _ in range(chunks // burst):
-        target += burst * len(CHUNK) // 2
-        for _ in range(burst):
-            await out.capture_frame(frame)
-        await turn.get() if burst > 1 else await asyncio.sleep(0)
-        while count < target:  # noqa: ASYNC110 - a turn of the loop, not a time
-            await asyncio.sleep(0)
-    took = time.process_time() - began
-    consumer.cancel()
+    took = await drive(out.capture_frame, frame, audio, attrgetter("samples_per_channel"), chunks=chunks, burst=burst)
     await audio.aclose()
     return took

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
+from operator import attrgetter
 from typing import Any
 
 from videosdk.agents.avatar import AvatarAudioIn, AvatarAudioOut, generate_avatar_credentials
 
 from benchmarks.cpu import CHUNK
+
+from .drive import drive
 
 DISTRIBUTION = "videosdk-agents"
 
@@ -46,28 +47,7 @@ async def contender(chunks: int, burst: int) -> float:
     )
     out._set_meeting(agent)
     audio = AvatarAudioIn(avatar, sample_rate=24_000)
-    turn: asyncio.Queue[None] = asyncio.Queue()
-    count = target = 0
-
-    async def consume() -> None:
-        nonlocal count
-        async for frame in audio:
-            count += frame.samples
-            if burst > 1 and count >= target:
-                turn.put_nowait(None)
-
-    consumer = asyncio.create_task(consume())
-    await asyncio.sleep(0)
-    began = time.process_time()
-    for _ in range(chunks // burst):
-        target += burst * len(CHUNK) // 2
-        for _ in range(burst):
-            await out.handle_audio_input(CHUNK)
-        await turn.get() if burst > 1 else await asyncio.sleep(0)
-        while count < target:  # noqa: ASYNC110 - a turn of the loop, not a time
-            await asyncio.sleep(0)
-    took = time.process_time() - began
-    consumer.cancel()
+    took = await drive(out.handle_audio_input, CHUNK, audio, attrgetter("samples"), chunks=chunks, burst=burst)
     await out.aclose()
     await audio.aclose()
     return took

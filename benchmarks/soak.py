@@ -25,11 +25,11 @@ import anyio
 from lipwire.protocol.channels import Binding
 from lipwire.receiver import Acceptor, serve_websocket
 from lipwire.transports import Faults, MemoryListener, connect_websocket
+from simulator.event_loop import SimulatedLoop
 
 from .conversation import Agent, avatars
 from .processes import has_proc, rss
 from .rows import Row, against_limit
-from .simulated_time import SimulatedLoop
 
 TOLERANCES = {"resident": 2.0, "traced": 0.1, "objects": 500.0, "tasks": 0.5, "descriptors": 0.5}
 """By how much each may rise over the whole run: MB, MB, and counts."""

@@ -7,7 +7,8 @@ Nothing here sleeps, nothing runs by itself, and no clock is read: a seed gives 
 - :mod:`.plan` draws from a seed what happens: network, users, faults;
 - :mod:`.history` keeps what really happened, and :mod:`.invariants` holds what the two sides do against it;
 - :mod:`.simulation` joins the world and its history, and speaks for the agent and the consumer;
-- :mod:`.runs` runs seeds; :mod:`.soak` one long conversation; :mod:`.planted` tries the simulator itself.
+- :mod:`.runs` runs seeds; :mod:`.soak` one long conversation; :mod:`.planted` tries the simulator itself;
+- :mod:`.event_loop` is simulated time for the shells: tests and benchmarks run AudioOut and AudioIn on it.
 
 ``python -m simulator --help`` has the options.
 """

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from benchmarks import soak
-from benchmarks.simulated_time import SimulatedLoop
+from simulator.event_loop import SimulatedLoop
 
 SIMULATED = {"loop_factory": SimulatedLoop}
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import selectors
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,40 +23,11 @@ from lipwire.protocol.formats import PcmFormat
 from lipwire.receiver import Acceptor, Audio, AudioIn, Interrupted, Item, SegmentEnd
 from lipwire.sender import AudioOut
 from lipwire.transports import MemoryListener, Transport, TransportClosed, TransportError
+from simulator.event_loop import SimulatedLoop
 
 MONO = PcmFormat(24_000, 1)
 FOREVER = 3_600.0
 """Virtual seconds within which everything that is bounded has happened."""
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An asyncio event loop whose clock jumps to the next timer when nothing else is to be done."""
-
-    def __init__(self) -> None:
-        super().__init__(_Jumping(self))
-        self.clock = 1_000.0
-        self.turns = 0
-        """How often the loop has run."""
-        self.at_turn: tuple[int, Callable[[], None]] | None = None
-
-    def time(self) -> float:
-        return self.clock
-
-
-class _Jumping(selectors.DefaultSelector):
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        self._loop.turns += 1
-        if self._loop.at_turn is not None and self._loop.at_turn[0] == self._loop.turns:
-            self._loop.call_soon(self._loop.at_turn[1])
-        ready = super().select(0)
-        if ready or timeout is None or timeout <= 0:
-            return ready or super().select(5 if timeout is None else 0)
-        self._loop.clock += timeout
-        return ready
 
 
 def backends() -> list[Any]:
@@ -68,7 +38,7 @@ def backends() -> list[Any]:
 def backend(name: str) -> tuple[str, dict[str, Any]]:
     """The options of one, for ``anyio_backend``."""
     if name == "asyncio":
-        return name, {"loop_factory": VirtualLoop}
+        return name, {"loop_factory": SimulatedLoop}
     return name, {"clock": trio.testing.MockClock(autojump_threshold=0)}
 
 

@@ -253,4 +253,4 @@ def test_a_peer_that_lies_about_its_delay_only_slows_itself() -> None:
         peer.now += 0.05
         peer.progress(1, segment.sent, delay=2**53 - 1)
     assert peer.code is None
-    assert peer.core.counters.bytes > 200_000
+    assert peer.core.counters.bytes > 150_000  # three times what speech needs

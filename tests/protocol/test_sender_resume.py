@@ -145,3 +145,31 @@ def test_keys_that_can_not_be_hashed() -> None:
         decode(b"\x92\x1f" + strange)
     assert refused.value.code is CloseCode.INVALID_FIELD
     assert msgpack.unpackb(b"\x92\x1f\x81\xa1a\x02") == [31, {"a": 2}]
+
+
+def progress(number: int, received: int, highest: int, delay: float) -> m.Progress:
+    return m.Progress(number, received, 0, None, 1, round(delay * 1_000_000), highest)
+
+
+def test_what_came_before_the_break_says_nothing_about_what_is_on_its_way_again() -> None:
+    """The receiver holds what came beyond a gap; how far that reaches is not how far this transport has got."""
+    sender, reached = rewound()
+    segment = sender.core.segment(number := 1)
+    assert segment is not None
+    sender.sent()
+    sent = segment.sent
+    assert 0 < sender.core.in_flight == sent * 2
+    sender.now += 0.1
+    sender.say(progress(number, 0, reached, delay=0.7))
+    assert sender.core.in_flight == sent * 2
+    # The gap is filled, and what was held counts with it; no round trip can be read off that.
+    sender.say(progress(number, reached, reached, delay=0.71))
+    assert sender.core._flight.round_trip == 0
+    sender.sent()
+    in_flight = sender.core.in_flight
+    assert in_flight == (segment.sent - reached) * 2 > 0
+    # What comes on this transport counts, gap or not.
+    sender.now += 0.1
+    sender.say(progress(number, reached, segment.sent, delay=0.0))
+    assert sender.core.in_flight == 0
+    assert sender.core._flight.round_trip == pytest.approx(0.1)

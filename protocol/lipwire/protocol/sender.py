@@ -313,6 +313,8 @@ class SenderConnection(SenderReports):
         self._flight = Flight(byte_rate, self.window * pcm.frame_bytes)
         self._hello_at = self._handshake_until = inf
         self._opened(now)
+        if resuming:
+            self._resumed_at = now
         for interrupt in self._interrupts.all_again(now, repeat=self._repeat_interrupts):  # LW-INTERRUPT-10
             self._send_bare(interrupt)
         for data in backlog:

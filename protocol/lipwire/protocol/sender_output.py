@@ -89,6 +89,8 @@ class SenderOutput(SegmentView, Connection):
         self._segments = SenderSegments(settings.first_segment)
         self._interrupts = PendingInterrupts()
         self._flight = Flight(1.0, 1.0)
+        self._resumed_at = -inf
+        """When the last resume took effect."""
         self._pump_at = inf
         """When the pace lets more audio go."""
         self._express: OutgoingSegment | None = None

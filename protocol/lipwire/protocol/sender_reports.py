@@ -66,13 +66,15 @@ class SenderReports(SenderOutput):
                 f"played to {played}; sent to {segment.reached}",
             )
         moved = False
+        came_at = now - message.delay / 1_000_000
+        if came_at <= self._resumed_at:
+            highest = received  # what lies beyond a gap came on an earlier transport; it is on its way again on this one
         landed = (highest - segment.highest) * segment.frame_bytes
         if received > segment.received or landed > 0:
             moved = received > segment.received
             last = self._segments.release(segment, max(received, segment.received), highest)
-            if last is not None and landed > 0:
-                round_trip = max(now - last.sent_at - message.delay / 1_000_000, 1e-6)
-                self._flight.sample(round_trip, last.sent_at, landed, now)
+            if last is not None and landed > 0 and came_at > last.sent_at - 1e-5:  # else it had come before
+                self._flight.sample(max(came_at - last.sent_at, 1e-6), last.sent_at, landed, now)
         if consumed > segment.consumed:
             moved = True
             segment.consumed = consumed

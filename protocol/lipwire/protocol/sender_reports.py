@@ -67,8 +67,8 @@ class SenderReports(SenderOutput):
             )
         moved = False
         came_at = now - message.delay / 1_000_000
-        if came_at <= self._resumed_at:
-            highest = received  # what lies beyond a gap came on an earlier transport; it is on its way again on this one
+        if came_at <= self._resumed_at:  # on an earlier transport; what lies beyond a gap is on its way again
+            highest = received
         landed = (highest - segment.highest) * segment.frame_bytes
         if received > segment.received or landed > 0:
             moved = received > segment.received

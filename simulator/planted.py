@@ -60,8 +60,8 @@ def plant(bug: Bug, into: Path) -> None:
     path.write_text(patched(bug, path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def hunt(bug: Bug, seeds: int = MOST_SEEDS) -> Caught:
-    """Run seeds against a bug until one catches it."""
+def hunt(bug: Bug, seeds: int = MOST_SEEDS, patience: float = PATIENCE) -> Caught:
+    """Run seeds against a bug until one catches it; a run that hangs, and names no promise, has caught nothing."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="planted-") as directory:
         copy = Path(directory)
@@ -74,10 +74,10 @@ def hunt(bug: Bug, seeds: int = MOST_SEEDS) -> Caught:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
         try:
             done = subprocess.run(
-                command, cwd=copy, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+                command, cwd=copy, env=environment, capture_output=True, text=True, timeout=patience, check=False
             )
         except subprocess.TimeoutExpired:
-            return Caught(bug, "(it hangs)", None, time.perf_counter() - began)
+            return Caught(bug, None, None, time.perf_counter() - began)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"{bug.name}: {done.stderr[-2_000:]}")
     caught: list[dict[str, Any]] = json.loads(done.stdout)["failures"]

@@ -17,6 +17,12 @@ class Ranges:
     def __len__(self) -> int:
         return len(self._firsts)
 
+    def copy(self) -> Ranges:
+        """As they are now."""
+        copy = Ranges()
+        copy._firsts, copy._ends = self._firsts[:], self._ends[:]
+        return copy
+
     def add(self, first: int, end: int) -> None:
         """Put a range in."""
         if first >= end:

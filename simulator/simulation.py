@@ -323,8 +323,10 @@ class Simulation(World):
 
     def _before_receiver(self, channel: Channel, data: Wire) -> None:
         self._trace_message("receiver", "in", channel, data)
+        raw = self._raw(data)
+        self.history.delivered(raw)
         if self.core.state is SessionState.OPEN:
-            self.history.comes_through(self._raw(data))
+            self.history.comes_through(raw)
 
     def _before_sender(self, channel: Channel, data: Wire) -> None:
         self._trace_message("sender", "in", channel, data)

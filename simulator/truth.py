@@ -80,6 +80,8 @@ class Segment:
         """The receiver may have dropped some of what came, for want of room."""
         self.cut_at: float | None = None
         """When its cut came through, by an interrupt or by audio of a later one."""
+        self.delivered = Ranges()
+        """What the network has delivered, whatever became of it, but for what the receiver may drop."""
         self.missing_at = -1
         self.missing_since = self.asked_at = -inf
         # The receiver's consumer, and what was said back.
@@ -90,6 +92,8 @@ class Segment:
         """What was concealed."""
         self.before_silence = (-inf, 0)
         """When it was last concealed, and what was received until then: it may have been said at the same moment."""
+        self.delivered_before_silence = Ranges()
+        """What had been delivered then."""
         self.heard: int | None = None
         """As the consumer reported last."""
         self.report: tuple[int | None, bool] | None = None

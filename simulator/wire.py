@@ -11,6 +11,7 @@ from typing import Final
 
 from lipwire.protocol.registry import BY_TYPE
 
+from .ranges import Ranges
 from .record import Record
 from .truth import Numbers, Raw, Segment
 
@@ -94,6 +95,14 @@ class Wire(Record):
             mine.kept[number] = inner
         return list(inner)
 
+    def delivered(self, raw: Raw) -> None:
+        """The network has delivered a message to the receiver; it is told of before anybody looks at it."""
+        if raw[0] != AUDIO:
+            return
+        segment = self.segments[raw[1]]
+        if len(segment.came) < MANY_GAPS and len(segment.delivered) < MANY_GAPS:  # LW-REPAIR-9
+            segment.delivered.add(raw[2], raw[2] + len(raw[4]) // self.terms.frame)
+
     def comes_through(self, raw: Raw) -> None:
         """A message is taken by the receiver, which is open, next."""
         self.receiver.heard_at = self.now
@@ -142,6 +151,8 @@ class Wire(Record):
         segment.start_came = True
         self.highest_came = max(self.highest_came, segment.number)
         self.early.discard(segment.number)
+        if segment.may_lack:
+            segment.delivered = Ranges()
         if segment.cut_at is not None:
             self.at_once.append(("ended unheard", segment.number))
             self._is_over(segment)
@@ -157,7 +168,8 @@ class Wire(Record):
             return
         if not segment.start_came:
             if number not in self.early and len(self.early) >= EARLY:
-                segment.may_lack = self.segments[max(self.early)].may_lack = True
+                for one in (segment, self.segments[max(self.early)]):
+                    one.may_lack, one.delivered = True, Ranges()
             self.early.add(number)
         if len(segment.came) >= MANY_GAPS:
             segment.may_lack = True

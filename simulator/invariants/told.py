@@ -137,6 +137,19 @@ def silence_says_that_it_is(h: History, item: items.Item) -> str | None:
 
 
 @invariant("item")
+def silence_only_for_what_the_network_lost(h: History, item: items.Item) -> str | None:
+    """LW-REPAIR-7: every transmission of it was dropped, or under way, or its transport had broken by then."""
+    segment = _of_segment(h, item)
+    if segment is None or not isinstance(item, items.Audio) or not item.concealed:
+        return None
+    if item.end > segment.reached:
+        return f"silence in [{item.position}, {item.end}) of segment {segment.number}, and {segment.reached} were sent"
+    if segment.delivered_before_silence.touches(item.position, item.end):
+        return f"silence in [{item.position}, {item.end}) of segment {segment.number}, of which some was delivered"
+    return None
+
+
+@invariant("item")
 def marks_and_data_come_once_in_their_place(h: History, item: items.Item) -> str | None:
     """LW-DATA-1: before the sample at their position, at once when that is past, before the end."""
     segment = _of_segment(h, item)

@@ -174,6 +174,14 @@ DOCTORED: dict[str, Callable[[], Any]] = {
         h := with_gap(), h.asked_in_vain(), h.concealed_samples(200)
     ),
     "silence_says_that_it_is": lambda: with_gap_filled().handed_out(item(1, 200, 400, concealed=True)),
+    "silence_only_for_what_the_network_lost": lambda: (
+        h := with_gap(repair_timeout=0.1),
+        h.delivered(audio(1, 300, 310)),
+        h.asked_in_vain(),
+        late(h, 0.1),
+        h.concealed_samples(200),
+        h.handed_out(item(1, 200, 400, concealed=True)),
+    ),
     "marks_and_data_come_once_in_their_place": lambda: (
         h := arrived_and_begun(), h.gave_mark(1, 500, "m"), h.handed_out(items.Mark(1, 500, "m"))
     ),

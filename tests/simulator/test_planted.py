@@ -34,6 +34,10 @@ def test_a_planted_bug_is_caught(name: str) -> None:
     assert caught.invariant is not None
 
 
+def test_a_run_that_hangs_has_caught_nothing() -> None:
+    assert hunt(BUGS[0], patience=0.01).invariant is None
+
+
 def test_the_table_is_of_these_bugs() -> None:
     rows = re.findall(r"^\| (.+?) \| `", TABLE.read_text(encoding="utf-8"), re.M)
     assert rows == [bug.name for bug in BUGS]

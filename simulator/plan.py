@@ -95,13 +95,14 @@ class Plan:
     def schedule(self, simulation: Simulation) -> None:
         """Put the steps into the world's script."""
         for at, what, more in self.steps:
-            simulation.at(simulation.began + at, _action(simulation, what, more))
+            simulation.at(simulation.began + at, self._action(simulation, what, more))
 
-
-def _action(simulation: Simulation, what: str, more: dict[str, Any]) -> Callable[[], Any]:
-    if what == "consumer":
-        return lambda: vars(simulation.player).update(more)
-    return lambda: getattr(simulation, what)(**more)
+    def _action(self, simulation: Simulation, what: str, more: dict[str, Any]) -> Callable[[], Any]:
+        if what == "consumer":
+            return lambda: vars(simulation.player).update(more)
+        if what == "restart_receiver":
+            return lambda: simulation.restart_receiver(Player(**self.player))
+        return lambda: getattr(simulation, what)(**more)
 
 
 def draw(seed: int) -> Plan:
@@ -132,6 +133,25 @@ def _draw_more(plan: Plan, random: Random) -> None:
     )[0]  # fmt: skip
     if random.random() < 0.15:
         plan.player["vague"] = True
+    _draw_restart(plan, random)
+
+
+def _draw_restart(plan: Plan, random: Random) -> None:
+    """Draw a receiver that comes back after it was killed, and knows of nothing."""
+    killed = [at for at, what, _ in plan.steps if what == "kill_receiver"]
+    if not killed and random.random() < 0.03:
+        killed = [random.uniform(0.0, plan.seconds + 0.5)]
+        plan.steps.append((killed[0], "kill_receiver", {"silently": random.random() < 0.5}))
+    if killed and random.random() < 0.8:
+        at = killed[0] + random.choice([0.0, 0.1, 0.5, 3.0, 12.0])
+        plan.steps.append((at, "restart_receiver", {}))
+        for _ in range(random.choice([1, 2])):
+            at += random.choice([0.0, 0.3, 2.0])
+            plan.steps.append((at, "speak", {"seconds": 1.0, "pace": random.choice([0.0, 1.0]), "piece": 0.04}))
+        if random.random() < 0.5:
+            plan.steps.append((at + 0.2, "interrupt", {}))
+    plan.steps.sort(key=lambda step: step[0])
+    plan.seconds = max(step[0] for step in plan.steps)
 
 
 def _draw_network(plan: Plan, random: Random) -> None:

@@ -13,12 +13,12 @@ from .truth import Numbers, Peer, Pending, Segment, Terms
 class Record:
     """All that is known of one session."""
 
-    def __init__(self, terms: Terms, now: float) -> None:
+    def __init__(self, terms: Terms, now: float, *, first: int = 1) -> None:
         self.terms = terms
         self.now = now
         self.segments: dict[int, Segment] = {}
-        self.first = self.forgettable = 1
-        self.oldest = 1
+        self.first = self.forgettable = first
+        self.oldest = first
         """The lowest id without a result."""
         self.sender, self.receiver = Peer(now), Peer(now)
         self.out, self.back = Numbers(), Numbers()

@@ -74,13 +74,17 @@ def run_plan(plan: Plan, tracer: Tracer | None = None) -> Outcome:
 
 
 def _run(plan: Plan, simulation: Simulation) -> None:
-    history = simulation.history
     plan.schedule(simulation)
     simulation.at(simulation.began + plan.connect_at, simulation.connect)
     simulation.measure = check_memory
     simulation.run(plan.seconds + 0.01)
     simulation.end()
     simulation.pause(False)
+    if simulation.receiver_lives and not simulation.history.receiver.lives:  # another session follows
+        first = simulation.history
+        simulation._advance(lambda: simulation.history is not first, simulation.now + _patience(simulation))
+        simulation.run(0.0)
+    history = simulation.history
     if not history.sender.lives or not history.receiver.lives:
         _run_out(simulation)
         return
@@ -137,12 +141,7 @@ def _end(ending: str, simulation: Simulation) -> None:
 
 def _run_out(simulation: Simulation) -> None:
     """The session comes to its end, on the sides that live."""
-    terms, history = simulation.history.terms, simulation.history
-    patience = 3 * terms.keepalive + terms.resume + terms.handshake + 2.0
-    if not history.sender.opened:
-        patience += terms.connect
-    if not history.receiver.lives and history.sender.lives:
-        patience += 1.0
+    history, patience = simulation.history, _patience(simulation)
     simulation._advance(lambda: False, simulation.now + patience)
     if simulation.sender.closed is None and history.sender.lives and history.receiver.lives:
         simulation.close(back=False)
@@ -151,19 +150,30 @@ def _run_out(simulation: Simulation) -> None:
     check_memory(simulation)
 
 
+def _patience(simulation: Simulation) -> float:
+    """In how many seconds a session ends whose peers do, or that can not begin."""
+    history = simulation.history
+    terms = history.terms
+    patience = 3 * terms.keepalive + terms.resume + terms.handshake + 2.0
+    if not history.sender.opened:
+        patience += terms.connect
+    return patience + (history.sender.lives and not history.receiver.lives)
+
+
 def _counts(simulation: Simulation) -> dict[str, int]:
-    history, receiver = simulation.history, simulation.receiver
+    histories, receiver = simulation.histories, simulation.receiver
     counts: dict[str, int] = {
-        "segments": len(history.segments),
+        "sessions anew": len(histories) - 1,
+        "segments": sum(len(history.segments) for history in histories),
         "messages": simulation.messages,
         "transports": simulation.connections,
         "interrupts": simulation.sender.counters.interrupts,
         "chunks again": simulation.sender.counters.chunks_again,
-        "concealed": history.concealed,
+        "concealed": sum(history.concealed for history in histories),
     }
     if receiver is not None:
         counts["nacks"] = receiver.counters.nacks
-    for segment in history.segments.values():
+    for segment in (one for history in histories for one in history.segments.values()):
         if segment.result is not None:
             name = segment.result.cause.value
             counts[name] = counts.get(name, 0) + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 from typing import Any, Final
 from zlib import crc32
 
@@ -31,15 +32,19 @@ from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.messages import Hello
 from lipwire.protocol.receiver import ReceiverConnection
 from lipwire.protocol.registry import Feature
+from lipwire.protocol.sender import SenderConnection
 from lipwire.protocol.states import HANDSHAKE, SessionState
 from lipwire.protocol.trace import event_record, message_record
 
 from . import invariants as _  # noqa: F401 - registers them
 from .history import History
+from .player import Player
 from .samples import pcm
 from .truth import Peer, Raw, Terms
 from .world import BOTH, MEMORY, ROOM, SENT_THROUGH, WEBRTC, Connected, World
 
+_RENEWED_AFTER: Final = (CloseCode.PEER_GONE, CloseCode.UNKNOWN_SESSION, CloseCode.RESUME_STATE)
+"""Closes after which an AudioOut opens another session."""
 Tracer = Callable[[dict[str, Any]], None]
 MEASURE_EVERY: Final = 0.5
 """Simulated seconds between one look at what is held and the next, while anything happens."""
@@ -109,7 +114,8 @@ class Simulation(World):
     """A world, its history, and what its agent does. ``tracer``: called with a record of each message and event."""
 
     def __init__(self, terms: Terms, *, tracer: Tracer | None = None, **options: Any) -> None:
-        self.history = History(terms, 1_000.0)
+        self.histories: list[History] = []
+        """One for each session: a new one follows when the receiver has forgotten the one before."""
         self.tracer = tracer
         self.digest = 0
         """Of every message, in order, with its time."""
@@ -121,11 +127,18 @@ class Simulation(World):
         """Called now and again with the simulation, and whether all is to be looked at."""
         self._measured = 0
         self._raws: dict[Wire, Raw] = {}
+        self._may_renew = False
+        """The receiver has come back and knows nothing of the session."""
         super().__init__(connect=False, **options)
         self.player.keeps = False
-        self.history.sender_round_trip = lambda: self.sender.round_trip
-        self.history.sender.may_close.add(CloseCode.HANDSHAKE_TIMEOUT)
-        self.history.receiver.may_close.add(CloseCode.HANDSHAKE_TIMEOUT)
+        self._begin_history(terms, 1)
+
+    def _begin_history(self, terms: Terms, first: int) -> None:
+        self.history = history = History(terms, self.now, first=first)
+        self.histories.append(history)
+        history.sender_round_trip = lambda: self.sender.round_trip
+        history.sender.may_close.add(CloseCode.HANDSHAKE_TIMEOUT)
+        history.receiver.may_close.add(CloseCode.HANDSHAKE_TIMEOUT)
 
     # -- the agent -----------------------------------------------------------------------------------------
 
@@ -196,7 +209,7 @@ class Simulation(World):
     def interrupt(self, back: int | None = None, *, cancelled: bool = False) -> None:
         """Interrupt everything, or the segment opened so many before the newest."""
         number = None if back is None else self.sender.next_segment - 1 - back
-        if self.sender.closed or (number is not None and number < 1):
+        if self.sender.closed or (number is not None and number < self._first):
             return
         cause = Cause.CANCELLED if cancelled and number is not None else Cause.INTERRUPTED
         paused = self.sender.paused
@@ -216,7 +229,7 @@ class Simulation(World):
     def mark(self, back: int, ahead: float) -> None:
         """Set a mark some seconds beyond what was written of a segment."""
         number = self.sender.next_segment - 1 - back
-        if number < 1 or self.sender.closed:
+        if number < self._first or self.sender.closed:
             return
         self.serial += 1
         position, name = self._place(number, ahead), f"m{self.serial}"
@@ -227,7 +240,7 @@ class Simulation(World):
     def data(self, back: int, ahead: float) -> None:
         """Give data that belongs some seconds beyond what was written of a segment."""
         number = self.sender.next_segment - 1 - back
-        if number < 1 or self.sender.closed:
+        if number < self._first or self.sender.closed:
             return
         self.serial += 1
         position = self._place(number, ahead)
@@ -235,6 +248,11 @@ class Simulation(World):
             given = self.sender.data(number, position, {"n": self.serial}, self.now)
             if given and Feature.DATA in self.sender.settings.features:
                 self.history.gave_data(number, position, self.serial)
+
+    @property
+    def _first(self) -> int:
+        """The first segment of this session."""
+        return self.sender.settings.first_segment
 
     def _place(self, number: int, ahead: float) -> int:
         return max(0, self.positions[number] + round(ahead * self.sender.format.rate))
@@ -281,6 +299,33 @@ class Simulation(World):
         """The receiver is gone for good."""
         self.history.receiver.lives = self.history.receiver.open = False
         super().kill_receiver(silently=silently)
+
+    def restart_receiver(self, player: Player) -> None:
+        """A new receiver answers, and does not know the session; the agent's next one is with it."""
+        if self.receiver_lives or not self.sender_lives:
+            return
+        super().restart_receiver(player)
+        if self.history.sender.opened:
+            self.history.sender.may_close.add(CloseCode.UNKNOWN_SESSION)
+            self._may_renew = True
+            self._renew()
+        else:  # what was said there nobody has heard
+            self.history.forget_receiver()
+
+    def _renew(self) -> None:
+        """Begin another session where the one before could not go on, as an AudioOut does (LW-CLOSE-7)."""
+        closed = self.sender.closed
+        if not self._may_renew or closed is None or closed.code not in _RENEWED_AFTER:
+            return
+        self._may_renew = False
+        self.history.hold("end")
+        first = self.sender.next_segment
+        self._begin_history(self.history.terms, first)
+        settings = replace(self.sender.settings, first_segment=first)
+        self.sender = SenderConnection(settings, b"session no. %04d" % len(self.histories), self.now)
+        self.writing = None
+        self._sender_timer = self._connect_at = inf
+        self._reconnect_soon(0.0)
 
     def _sender_lost(self, transport: Connected) -> None:
         if transport is self.transport:
@@ -382,6 +427,8 @@ class Simulation(World):
                 history.session_ended(peer, event.close)
                 if peer is history.receiver:
                     history.sender.may_close.add(CloseCode.UNKNOWN_SESSION)
+                else:
+                    self.after(0.0, self._renew)
             case _:
                 pass
 

@@ -186,6 +186,16 @@ class World:
         self.receiver_lives = False
         self._leave(silently=silently, sender=False)
 
+    def restart_receiver(self, player: Player) -> None:
+        """A new process answers in the place of the one that was killed: it knows of nothing."""
+        if self.receiver_lives:
+            return
+        self.receiver_lives = True
+        self.receiver = self.consumer = self._of_receiver = None
+        self._receiver_timer = inf
+        self.player = player
+        player.keeps = False
+
     def _leave(self, *, silently: bool, sender: bool) -> None:
         for transport in self.transports:
             if silently:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from simulator.__main__ import main
-from simulator.runs import run_seed
+from simulator.plan import Plan
+from simulator.runs import run_plan, run_seed
 
 ROOT = Path(__file__).parents[2]
 SEEDS = range(40)
@@ -45,8 +46,18 @@ def test_what_is_drawn_is_of_every_kind() -> None:
     seen = {name for outcome in outcomes for name, count in outcome.counts.items() if count}
     assert seen >= {
         "played", "interrupted", "cancelled", "failed", "no report", "transport lost", "interrupts", "nacks",
-        "chunks again", "concealed", "transports",
+        "chunks again", "concealed", "transports", "sessions anew",
     }  # fmt: skip
+
+
+def test_a_receiver_that_comes_back_without_the_session_is_met_with_another() -> None:
+    spoken = {"seconds": 1.0, "pace": 1.0, "piece": 0.04}
+    steps = [(0.0, "speak", spoken), (0.5, "kill_receiver", {"silently": True}), (0.6, "restart_receiver", {}),
+             (0.7, "connect", {}), (1.5, "speak", spoken)]  # fmt: skip
+    outcome = run_plan(Plan(0, steps=steps, seconds=1.5))
+    assert not outcome.failed, outcome.problem
+    counts = outcome.counts
+    assert (counts["sessions anew"], counts["peer closed"], counts["played"]) == (1, 1, 1)
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:

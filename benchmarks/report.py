@@ -90,8 +90,18 @@ def markdown(results: Results) -> str:
             name, ours, theirs, ratio, least, greatest, bar, met = _cells(row, short=result["short"])
             spread = f"{ratio} ({least} to {greatest})" if row.ratio else ratio
             lines.append(f"| {name} | {ours} | {theirs} | {spread} | {bar} | {met} |")
-    where = sorted({f"{r['machine']}, commit {r['commit']}{', short' if r['short'] else ''}" for r in results.values()})
-    return "\n".join([*lines, "", f"Measured on {'; '.join(where)}."])
+    return "\n".join([*lines, "", f"Measured on {_where(results)}."])
+
+
+def _where(results: Results) -> str:
+    """The conditions of measurement; where there is more than one kind of them, with the figures of each."""
+    figures: dict[str, list[str]] = {}
+    for figure, result in results.items():
+        where = f"{result['machine']}, commit {result['commit']}{', short' if result['short'] else ''}"
+        figures.setdefault(where, []).append(figure)
+    if len(figures) <= 1:
+        return "".join(figures)
+    return "; ".join(f"{where} ({', '.join(names)})" for where, names in figures.items())
 
 
 def put_into_readme(results: Results, path: Path = README) -> None:

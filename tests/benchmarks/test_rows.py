@@ -100,6 +100,16 @@ def test_readme(tmp_path, results):
     assert readme.read_text() == text
 
 
+def test_readme_says_what_was_measured_where(results):
+    assert report.markdown(results).endswith(
+        f"Measured on {results['cpu']['machine']}, commit {results['cpu']['commit']}."
+    )
+    results["native"] = results["cpu"] | {"machine": "the same, Python 3.12.1"}
+    last = report.markdown(results).splitlines()[-1]
+    assert f"{results['cpu']['machine']}, commit {results['cpu']['commit']} (cpu)" in last
+    assert f"the same, Python 3.12.1, commit {results['cpu']['commit']} (native)" in last
+
+
 def test_readme_without_markers(tmp_path, results):
     readme = tmp_path / "README.md"
     readme.write_text("nothing\n")

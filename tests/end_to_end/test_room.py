@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -12,16 +13,20 @@ from lipwire.protocol.channels import Binding, Channel, Wire
 from lipwire.protocol.codec import decode
 from lipwire.protocol.errors import CloseCode, SessionRefused
 from lipwire.protocol.limits import Limits
-from lipwire.protocol.messages import CloseMessage, Hello
+from lipwire.protocol.messages import CloseMessage, Hello, Numbered, Welcome
+from lipwire.receiver import Greeting
+from lipwire.sender import Cause
 from lipwire.transports import Transport
 
-from .world import CountedListener, avatar, connected, settle, until
+from .world import CountedListener, avatar, connected, settle, speech, until
 
 pytestmark = pytest.mark.anyio
 LOSSY = Binding(
     name="room", separate_media=True, media_reliable=False, control_reliable=False, max_message=15_000,
     max_media_message=1_150,
 )  # fmt: skip
+HEARD = replace(LOSSY, broadcast=True)
+KEY = b"16 random bytes."
 
 
 class Room(CountedListener):
@@ -32,6 +37,8 @@ class Room(CountedListener):
         self.loses: set[type] = set()
         self.closes: list[int] = []
         """The codes of all closes that were sent, lost ones too."""
+        self.said: list[bytes] = []
+        """All messages."""
 
     async def connect(self) -> Transport:
         return self._worse(await super().connect())
@@ -45,6 +52,7 @@ class Room(CountedListener):
 
         def lose_some(channel: Channel, data: Wire) -> None:
             message = decode(data, 65_536) if data else None  # nothing: whether it is closed
+            self.said.append(bytes(data))  # type: ignore[arg-type]
             if isinstance(message, CloseMessage):
                 self.closes.append(message.code)
             kind = type(message)
@@ -100,3 +108,46 @@ async def test_a_transport_without_a_hello_is_closed_in_copies() -> None:
         await anyio.sleep(1.5)
         assert room.closes == [CloseCode.HANDSHAKE_TIMEOUT] * 4
         await silent.aclose()
+
+
+async def test_a_key_proves_who_opens_and_who_resumes() -> None:
+    """LW-ROOM-2: over a room that others hear, and that loses; nothing secret is said there."""
+    room = Room(HEARD)
+    room.loses = {Hello, Welcome, Numbered}
+    async with avatar(listener=room, room_key=KEY) as world:
+        async with world.agent(room_key=KEY, auth="a token for others") as out:
+            async with out.segment() as segment:
+                await segment.write(speech(0.5))
+            assert (await segment.ended()).cause is Cause.PLAYED
+            room.newest.disconnect()
+            async with out.segment() as segment:
+                await segment.write(speech(0.5, 1))
+            assert (await segment.ended()).cause is Cause.PLAYED
+            assert (out.statistics().sessions, out.statistics().transports) == (1, 2)
+        assert b"a token for others" not in b"".join(room.said)
+        assert KEY not in b"".join(room.said)
+
+
+@pytest.mark.parametrize("key", [None, b"another key, 16."])
+async def test_without_the_key_nobody_is_let_in(key: bytes | None) -> None:
+    async with avatar(listener=Room(HEARD), room_key=KEY) as world:
+        with pytest.raises(SessionRefused, match="unauthorized"):
+            await world.agent(room_key=key).__aenter__()
+
+
+async def test_a_key_is_of_no_use_where_nobody_else_hears() -> None:
+    async with avatar(room_key=KEY) as world, world.agent() as out:
+        await until(lambda: out.statistics().connected)
+
+
+async def test_a_hello_that_is_repeated_while_the_token_is_checked() -> None:
+    """LW-OPEN-8: nothing is wrong about it where control may lose messages."""
+
+    async def check(_: Greeting) -> bool:
+        await anyio.sleep(1.0)
+        return True
+
+    async with avatar(listener=Room(), authenticate=check) as world, world.agent() as out:
+        assert out.statistics().transports == 1
+        await anyio.sleep(1.0)
+        assert out.closed is None

@@ -350,6 +350,14 @@ class ReceiverConnection(SegmentReceiver):
         if self._cooldown_until:
             self._end_cooldown(now)
 
+    def is_over(self, segment: int) -> bool:
+        """Whether a segment is over, or the session is.
+
+        Raises:
+            LocalProtocolError: no such segment.
+        """
+        return self._known(segment) is None
+
     def _known(self, segment: int) -> IncomingSegment | None:
         """Find a segment that is live; None when it is over, or the session is."""
         if self.closed:

@@ -17,6 +17,7 @@ from .formats import PcmFormat, parse_format
 from .limits import BOUNDS, Limits, parse_message_limit
 from .messages import MAGIC, VERSION, Hello
 from .registry import Feature
+from .room import room_credential, room_token
 
 _EVERY_FORMAT: Final = tuple(
     PcmFormat(rate, channels, encoding)
@@ -45,7 +46,7 @@ class ReceiverSettings:
     info: Mapping[str, Any] = field(default_factory=dict)
     """Free, for welcome: software, version, names."""
     room_key: bytes | None = field(default=None, repr=False)
-    """On broadcast media: the key under which resume credentials are HMACs (LW-ROOM-2)."""
+    """On broadcast media: the key under which the token and resume credentials are HMACs (LW-ROOM-2)."""
     grease: bool = True
     """Whether to send one message that the peer has to ignore (LW-GREASE-1)."""
 
@@ -188,6 +189,18 @@ def check_resume(
     return held
 
 
+def check_room_token(hello: Hello, binding: Binding, room_key: bytes | None) -> None:
+    """Judge the token of a first hello where others hear it, if there is a key to do so (LW-ROOM-2).
+
+    Raises:
+        RemoteProtocolError: it is absent or wrong (LW-OPEN-5).
+    """
+    if room_key is None or not binding.broadcast:
+        return
+    if type(hello.auth) is not bytes or not hmac.compare_digest(hello.auth, room_token(room_key, hello.session)):
+        raise RemoteProtocolError(CloseCode.UNAUTHORIZED, "the token does not prove the room's key")
+
+
 def _held_secret(hello: Hello, binding: Binding, secrets: Iterable[bytes], room_key: bytes | None) -> bytes | None:
     """Give the secret that the credential in hello fits. Each is compared, in constant time, whichever fits."""
     assert hello.resume is not None
@@ -198,8 +211,7 @@ def _held_secret(hello: Hello, binding: Binding, secrets: Iterable[bytes], room_
         if binding.broadcast:  # no bearer secret there (LW-ROOM-2)
             if room_key is None:
                 return None
-            made_for = hello.session + secret + hello.generation.to_bytes(8, "big")
-            expected = hmac.digest(room_key, made_for, "sha256")
+            expected = room_credential(room_key, hello.session, secret, hello.generation)
         if hmac.compare_digest(credential, expected):
             held = secret
     return held

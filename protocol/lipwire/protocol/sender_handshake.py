@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from .formats import PcmFormat, parse_format
 from .limits import Limits
 from .messages import MAGIC, VERSION, Hello, Welcome
 from .registry import Feature, required_features
+from .room import room_credential, room_token
 from .sender_segments import SenderSegments
 from .states import SegmentState
 
@@ -64,8 +64,8 @@ def credentials(
         raise LocalProtocolError(
             CloseCode.UNAUTHORIZED, f"a {binding.name} transport is heard by others: set room_key, not a token"
         )
-    resume = secret and hmac.digest(key, session + secret + generation.to_bytes(8, "big"), "sha256")
-    return hmac.digest(key, session, "sha256"), resume
+    resume = None if secret is None else room_credential(key, session, secret, generation)
+    return room_token(key, session), resume
 
 
 def check_welcome(message: Welcome, hello: Hello, binding: Binding, *, before: Welcome | None) -> PcmFormat:

@@ -396,6 +396,14 @@ class ReceiverConnection0(Connection):
         """
         raise LocalProtocolError(CloseCode.OUT_OF_STATE, "version 0 has no custom messages")
 
+    def is_over(self, number: int) -> bool:
+        """Whether a segment is over, or the session is.
+
+        Raises:
+            LocalProtocolError: no such segment.
+        """
+        return self._known(number) is None
+
     def _known(self, number: int) -> _Segment | None:
         if self.closed:
             return None

@@ -13,9 +13,10 @@ from lipwire.protocol.items import (
     Unpaused,
 )
 
-from .acceptor import Acceptor, Authenticate, Greeting, open_audio_in, serve_webrtc, serve_websocket
+from .acceptor import Acceptor, Authenticate, Greeting
 from .audio_in import AudioIn, ReceiverStatistics
 from .blocking import BlockingAudioIn
+from .serve import open_audio_in, serve_webrtc, serve_websocket
 
 __all__ = [
     "Acceptor",

@@ -6,8 +6,8 @@ import inspect
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -23,21 +23,21 @@ from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.limits import Limits
 from lipwire.protocol.messages import Hello
 from lipwire.protocol.receiver import ReceiverConnection, ReceiverSettings, read_hello
+from lipwire.protocol.receiver_handshake import check_room_token
 from lipwire.protocol.registry import Feature
 from lipwire.protocol.trace import TraceHook
 from lipwire.protocol.version0_receiver import ReceiverConnection0, ReceiverSettings0
 from lipwire.transports.base import Listener, Received, Transport, TransportClosed, TransportError
 from lipwire.transports.logs import Log
 from lipwire.transports.shell import CLOSE_TIME
-from lipwire.transports.urls import Backend
 
 from .audio_in import AudioIn
 
 _log = Log("lipwire.receiver")
 _SECRET_BYTES = 16
 _RETRY_MS = 1_000
-_LEAST_GREETING = 16
 """When an agent that was refused for a reason that passes may come again."""
+_LEAST_GREETING = 16
 _GOING_AWAY_RETRY = 1.0
 _SHUTS_DOWN = "the avatar server shuts down"
 _FAILED = "the avatar server failed"
@@ -74,6 +74,9 @@ class Acceptor:
         max_sessions: agents beyond it are told to come again later; so many transports (at least 16) may wait with
             their hello.
         info: free facts for agents.
+        room_key: over a transport that others hear as well, which agents have to prove that they have it, once to open
+            a session and again to resume it (SPEC LW-ROOM-2): 16 random bytes or more. Without it anybody there may
+            open one that ``authenticate`` lets in, and none can be resumed. Other transports do not use it.
         trace: called with each message and event of each session.
         version: of the protocol. 0 is VideoSDK's deployed wire (SPEC, Appendix A): each transport is a session, and
             there is no hello to choose by, so the first of ``formats`` holds, and ``authenticate`` sees no token.
@@ -92,6 +95,7 @@ class Acceptor:
         features: frozenset[Feature] = frozenset(Feature),
         max_sessions: int = 100,
         info: Mapping[str, Any] | None = None,
+        room_key: bytes | None = None,
         trace: TraceHook | None = None,
         version: Literal[0, 1] = 1,
         version_0: ReceiverSettings0 | None = None,
@@ -103,6 +107,7 @@ class Acceptor:
             limits=limits or Limits(),
             features=features,
             info=dict(info or {}),
+            room_key=room_key,
         )
         self._settings_0: ReceiverSettings0 | None = None
         if version == 0:
@@ -259,6 +264,8 @@ class Acceptor:
                 raise RemoteProtocolError(CloseCode.HANDSHAKE_TIMEOUT, "no hello in time", retry=_RETRY_MS)
             _, data = batch[0]
             hello = read_hello(data, self._settings.limits.message)
+            if hello.resume is None:
+                check_room_token(hello, transport.binding, self._settings.room_key)
             audio = self._sessions.get(hello.session)
             if audio is None:
                 audio = await self._open(hello, data, transport)
@@ -300,8 +307,10 @@ class Acceptor:
         if not allowed:
             raise RemoteProtocolError(CloseCode.UNAUTHORIZED, "the token is missing or wrong")
 
-    async def _undisturbed(self, transport: Transport, work: Awaitable[None]) -> None:
+    async def _undisturbed(self, transport: Transport, hello: Wire, work: Awaitable[None]) -> None:
         """Wait for ``work``, while the peer waits too: before welcome it has nothing to say (LW-OPEN-1).
+
+        Where control can be lost, it says ``hello`` again until then (LW-OPEN-8).
 
         What it says all the same would pile up in the transport.
 
@@ -309,13 +318,15 @@ class Acceptor:
             RemoteProtocolError: it said something; or what ``work`` raises.
             TransportError: it is gone.
         """
+        repeated = None if transport.binding.control_reliable else hello
         error: Exception | None = None
         working = anyio.CancelScope()
 
         async def watch() -> None:
             nonlocal error
             try:
-                await transport.receive()
+                while all(data == repeated for _, data in await transport.receive()):
+                    pass
                 error = RemoteProtocolError(CloseCode.OUT_OF_STATE, "a message before welcome")
             except TransportError as gone:
                 error = gone
@@ -376,7 +387,7 @@ class Acceptor:
         """
         if hello.resume is not None:
             raise RemoteProtocolError(CloseCode.UNKNOWN_SESSION, "there is no such session (any more)")
-        await self._undisturbed(transport, self._make_room(_greeting(hello, transport)))
+        await self._undisturbed(transport, data, self._make_room(_greeting(hello, transport)))
         if hello.session in self._sessions:
             raise RemoteProtocolError(CloseCode.RESUME_REFUSED, "the session was opened twice at once")
         connection = ReceiverConnection(self._settings)
@@ -409,7 +420,7 @@ class Acceptor:
         core, shell, secret = audio._core, audio._shell, secrets.token_bytes(_SECRET_BYTES)
         assert isinstance(core, ReceiverConnection)
         if hello.resume is None:  # anew, in the place of a first hello: it has to prove as much as that one
-            await self._undisturbed(transport, self._authorize(_greeting(hello, transport)))
+            await self._undisturbed(transport, data, self._authorize(_greeting(hello, transport)))
             core.open(hello, transport.binding, secret, self._now())
         else:
             core.resume(hello, transport.binding, secret, self._now())
@@ -464,81 +475,3 @@ class Acceptor:
 
 def _greeting(hello: Hello, transport: Transport) -> Greeting:
     return Greeting(auth=hello.auth, peer=transport.peer, session=hello.session, info=hello.info or {})
-
-
-def serve_websocket(
-    host: str, port: int, *, path: str | None = None, token: str | None = None, **options: Any
-) -> Acceptor:
-    """An Acceptor on a WebSocket server; ``options`` as of :class:`Acceptor`.
-
-    ``token``: what the HTTP request has to bring as ``Authorization: Bearer``. For TLS and origins make a
-    ``WebSocketListener`` and give it to an Acceptor.
-
-    Raises:
-        MissingExtra: ``websockets`` is not installed.
-    """
-    from lipwire.transports import WebSocketListener
-    from lipwire.transports.urls import SUBPROTOCOL
-
-    subprotocol = None if options.get("version") == 0 else SUBPROTOCOL
-    return Acceptor(WebSocketListener(host, port, path=path, token=token, subprotocol=subprotocol), **options)
-
-
-def serve_webrtc(
-    host: str,
-    port: int,
-    *,
-    path: str = "/lipwire",
-    backend: Backend = "aiortc",
-    token: str | None = None,
-    **options: Any,
-) -> Acceptor:
-    """An Acceptor on an HTTP server that answers WebRTC offers; ``options`` as of :class:`Acceptor`.
-
-    ``backend``: what implements WebRTC, ``aiortc`` or ``native``; agents may have either. ``token``: what an offer has
-    to bring as ``Authorization: Bearer``.
-
-    Raises:
-        MissingExtra: ``aiohttp`` or the backend's packages are not installed.
-    """
-    from lipwire.transports import WebRtcListener
-
-    return Acceptor(WebRtcListener(host, port, path=path, backend=backend, token=token), **options)
-
-
-@asynccontextmanager
-async def open_audio_in(transport: Transport, **options: Any) -> AsyncIterator[AudioIn]:
-    """The AudioIn of one transport that is there already, a peer connection of your own say.
-
-    It can not be resumed. ``options`` as of :class:`Acceptor`.
-
-    Raises:
-        TransportClosed: the transport ended, or its hello was refused.
-    """
-    async with Acceptor(_One(transport), **options) as acceptor:
-        yield await acceptor.accept()
-
-
-class _One(Listener):
-    """A listener that hands out one transport."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport: Transport | None = transport
-        self.address = transport.peer
-
-    async def accept(self) -> Transport:
-        """Give the transport the first time; then there are no more."""
-        await anyio.lowlevel.checkpoint()
-        if self._transport is None:
-            raise TransportClosed("there was one transport only")
-        transport, self._transport = self._transport, None
-        return transport
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._transport is not None:
-            await self._transport.aclose()

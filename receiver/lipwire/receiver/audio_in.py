@@ -207,7 +207,7 @@ class AudioIn:
         """Drop what is kept of segments that are over without a report: cut, and nothing said in time."""
         core = self._core
         for kept in (self._totals, self._given):
-            for number in [number for number in kept if core._known(number) is None]:
+            for number in [number for number in kept if core.is_over(number)]:
                 del kept[number]
 
     def _take_frame(self, reframer: Reframer) -> Item | None:

@@ -62,6 +62,8 @@ class AudioOut(KeptSession):
         format: of the PCM that is written as bytes or arrays.
         wire_format: what to offer the avatar, where it differs from ``format``; PyAV resamples in between.
         auth: a token for the avatar's ``authenticate``.
+        room_key: over a transport that others hear as well, proves in the token's place, and when resuming, that the
+            agent has the avatar's key (SPEC LW-ROOM-2): 16 random bytes or more. Other transports do not use it.
         buffer: seconds of audio that may wait here before ``write`` does.
         connect_timeout: seconds to open a first session in, over all tries.
         limits: see SPEC §17; of these a sender uses ``message``, ``handshake`` and ``grace``.
@@ -91,6 +93,7 @@ class AudioOut(KeptSession):
         format: PcmFormat | None = None,  # noqa: A002 - the word of the domain
         wire_format: PcmFormat | None = None,
         auth: str | bytes | None = None,
+        room_key: bytes | None = None,
         buffer: float = 600.0,
         connect_timeout: float = 30.0,
         limits: Limits | None = None,
@@ -124,6 +127,7 @@ class AudioOut(KeptSession):
                 limits=limits or Limits(),
                 features=features,
                 auth=auth,
+                room_key=room_key,
                 info=dict(info or {}),
                 connect_time=connect_timeout,
             )

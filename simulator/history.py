@@ -89,6 +89,7 @@ class History(Wire):
         first = segment.received
         end = first + count
         segment.before_silence = (self.now, first)
+        segment.came_before_silence = segment.came.copy()
         segment.delivered_before_silence = segment.delivered.copy()
         segment.silence.add(first, end)
         segment.came.add(first, end)

@@ -305,6 +305,7 @@ class Simulation(World):
         if self.receiver_lives or not self.sender_lives:
             return
         super().restart_receiver(player)
+        player.keeps = False
         if self.history.sender.opened:
             self.history.sender.may_close.add(CloseCode.UNKNOWN_SESSION)
             self._may_renew = True

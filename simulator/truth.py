@@ -92,8 +92,8 @@ class Segment:
         """What was concealed."""
         self.before_silence = (-inf, 0)
         """When it was last concealed, and what was received until then: it may have been said at the same moment."""
-        self.delivered_before_silence = Ranges()
-        """What had been delivered then."""
+        self.came_before_silence = self.delivered_before_silence = Ranges()
+        """What had come, and been delivered, then."""
         self.heard: int | None = None
         """As the consumer reported last."""
         self.report: tuple[int | None, bool] | None = None

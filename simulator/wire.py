@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Final
 
+from lipwire.protocol.errors import CloseCode
 from lipwire.protocol.registry import BY_TYPE
 
 from .ranges import Ranges
@@ -268,6 +269,8 @@ class Wire(Record):
     def comes_back(self, raw: Raw, *, opening: bool) -> None:
         """A message is taken by the sender next; ``opening``: it waits for welcome."""
         self.sender.heard_at = self.now
+        if raw[0] == CLOSE and raw[1] == CloseCode.UNKNOWN_SESSION:
+            self.at_once.append(("the sender closes", "unknown_session"))
         if opening:
             if raw[0] == WELCOME and len(raw) > 8 and raw[8] is not None:
                 self._resumes(raw[8])

@@ -194,7 +194,6 @@ class World:
         self.receiver = self.consumer = self._of_receiver = None
         self._receiver_timer = inf
         self.player = player
-        player.keeps = False
 
     def _leave(self, *, silently: bool, sender: bool) -> None:
         for transport in self.transports:

@@ -275,9 +275,11 @@ def only_what_is_missing_is_asked_for(h: History, raw: Raw) -> str | None:
     segment = h.segments[raw[1]]
     if not segment.start_came or segment.cut_at is not None or segment.over:
         return f"a nack of segment {raw[1]}, which is not being received"
+    # What is concealed at this moment may have been asked for just before.
+    came = segment.came_before_silence if segment.before_silence[0] == h.now else segment.came
     for first, end in raw[2]:
         if end > segment.known:
             return f"samples up to {end} of segment {raw[1]}, which was sent up to {segment.known}"
-        if segment.came.touches(first, end) and not segment.may_lack:
+        if came.touches(first, end) and not segment.may_lack:
             return f"[{first}, {end}) of segment {raw[1]} is asked for, and some of it has arrived"
     return None

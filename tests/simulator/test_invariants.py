@@ -310,6 +310,16 @@ def test_who_can_not_tell_where_it_ended_has_to_tell_what_was_heard() -> None:
     back(h, [T.progress, 1, 800, 800, 300, 0, int((h.now - 1_000) * 1e6)], [T.stream_ended, 1, None, False, 2])
 
 
+def test_what_is_concealed_may_have_been_asked_for_at_the_same_moment() -> None:
+    h = with_gap(repair_timeout=0.1)
+    h.asked_in_vain()
+    late(h, 0.1)
+    h.concealed_samples(200)
+    back(h, [T.nack, 1, [[200, 400]]])
+    with pytest.raises(Violation, match="only_what_is_missing_is_asked_for"):
+        back(h, [T.nack, 1, [[200, 401]]])
+
+
 def test_each_invariant_has_a_doctored_history() -> None:
     assert set(DOCTORED) == set(all_names())
 

@@ -162,6 +162,8 @@ def test_while_nothing_is_reported_speech_goes_on_as_it_comes() -> None:
     assert flight.bound(now + 0.05 + 2 * PROGRESS_INTERVAL, 1_000) == usual
     assert flight.bound(now + 0.05 + 2 * PROGRESS_INTERVAL + 0.2, 1_000) == pytest.approx(usual + 9_600)
     assert flight.bound(now + 10, 1_000) == usual + MOST_STALL * 48_000
+    assert flight.bound(now + 10, 1_000, round(MOST_STALL * 48_000)) == usual + MOST_STALL * 48_000
+    assert flight.bound(now + 10, 1_000, round(MOST_STALL * 48_000) + 2) == usual, "it was at hand before"
     assert flight.bound(now + 10, 0) == usual
     flight.sample(0.05, now, 1_000, now + 10)
     assert flight.bound(now + 10, 1_000) == usual

@@ -71,14 +71,16 @@ class Flight:
         self.queue_delay = 0.0
         """Seconds, by the last sample."""
 
-    def bound(self, now: float, in_flight: int) -> float:
-        """Bytes that may be in flight now, when so many are."""
+    def bound(self, now: float, in_flight: int, waiting: int = 0) -> float:
+        """Bytes that may be in flight now, when so many are, and so many wait to be sent."""
         if not in_flight:
             self._heard_at = now + self.round_trip
         stalled = now - self._heard_at - 2 * PROGRESS_INTERVAL
         if stalled > 0:
-            # Nothing arrives, or is reported: what is lost holds up what is behind it. Speech goes on as it comes.
-            return self._bound + self._byte_rate * min(stalled, MOST_STALL)
+            # Nothing arrives, or is reported: what is lost holds up what is behind it. Speech goes on as it comes; what
+            # was at hand before would only stand in an interrupt's way.
+            as_it_comes = waiting <= self._byte_rate * MOST_STALL
+            return self._bound + (self._byte_rate * min(stalled, MOST_STALL) if as_it_comes else 0.0)
         if now >= self._probe_until + self._probe_time:
             return self._bound
         # Half of it, and then back within another round trip: all at once would be a queue of its own.

@@ -191,7 +191,7 @@ class SenderOutput(SegmentView, Connection):
                 if credit < 0:
                     credit = self.window - self._credit_used()
                     flight = self.in_flight
-                    bound = pace.bound(now, flight)
+                    bound = pace.bound(now, flight, self._segments.buffered * segment.frame_bytes)
                     pace.next_at = max(pace.next_at, now)
                     burst_until = now + BURST
                 most, sent = self._most_in_chunk(segment.frame_bytes, bound), segment.sent

@@ -193,6 +193,7 @@ def test_limits_table_of_what_can_be_set():
         ("marks", limits.MARKS),
         ("data", limits.DATA),
         ("content", limits.CONTENT_BYTES),
+        ("held_content", limits.HELD_CONTENT),
         ("depth", limits.DEPTH),
         ("entries", limits.ENTRIES),
         ("unacknowledged", limits.UNACKNOWLEDGED_MESSAGES),

@@ -116,6 +116,11 @@ class Token:
         )
 
 
+def content_size(content: Mapping[str, Any]) -> int:
+    """Bytes of a free map in its shortest encoding (LW-LIMIT-2)."""
+    return len(_packb(content))
+
+
 @dataclass(frozen=True)
 class Map:
     """A map with text as keys, of bounded size (LW-WIRE-12, LW-LIMIT-2)."""
@@ -127,7 +132,7 @@ class Map:
             raise invalid(name, "a map", value)
         if value:
             _check_keys(name, value)
-            if len(_packb(value)) > CONTENT_BYTES:
+            if content_size(value) > CONTENT_BYTES:
                 raise RemoteProtocolError(
                     CloseCode.LIMIT_EXCEEDED, f"{name} is larger than {CONTENT_BYTES} bytes encoded"
                 )

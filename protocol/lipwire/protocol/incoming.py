@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from .errors import CloseCode, RemoteProtocolError
+from .fields import content_size
 from .formats import PcmFormat
 from .items import Data, Item, Mark, SegmentEnd, SegmentStart
 from .limits import EARLY_SEGMENTS
@@ -47,6 +48,8 @@ class IncomingSegment:
     __slots__ = (
         "announced",
         "audio",
+        "content_ahead",
+        "content_waiting",
         "data_ahead",
         "data_waiting",
         "dirty",
@@ -87,13 +90,24 @@ class IncomingSegment:
         """A heap of the marks that were not reached."""
         self.data_waiting = 0
         """How many data were not handed out."""
-        self.data_ahead: list[int] = []
-        """A heap of the positions of data that came before what they belong to was handed out."""
+        self.content_waiting = 0
+        """Bytes of them, encoded."""
+        self.data_ahead: list[tuple[int, int]] = []
+        """A heap of the positions and bytes of data that came before what they belong to was handed out."""
+        self.content_ahead = 0
+        """Bytes of them, as they were last counted."""
 
     @property
     def with_consumer(self) -> bool:
         """Whether a sample, or the end, was handed out (LW-INTERRUPT-3)."""
         return self.audio.consumed > 0 or self.state is SegmentState.HANDED_OUT
+
+    def count_ahead(self) -> int:
+        """Count the bytes of data that are still ahead of what was handed out."""
+        ahead, consumed = self.data_ahead, self.audio.consumed
+        while ahead and ahead[0][0] <= consumed:
+            self.content_ahead -= heappop(ahead)[1]
+        return self.content_ahead
 
     def change(self, cause: SegmentInput) -> None:
         """Change its state as the table says."""
@@ -231,11 +245,21 @@ class Incoming:
             heappush(segment.timed, (item.position, self._count, item))
         if type(item) is Data:
             segment.data_waiting += 1
+            segment.content_waiting += content_size(item.content)
 
     def add_mark(self, segment: IncomingSegment, mark: Mark) -> None:
         """Take a mark that is to be echoed when playback reaches it."""
         self._count += 1
         heappush(segment.marks, (mark.position, self._count, mark.name))
+
+    def content_ahead(self) -> int:
+        """Bytes of data that are ahead of what was handed out, over all segments (LW-DATA-3)."""
+        return sum(segment.count_ahead() for segment in self.receiving.values())
+
+    @property
+    def content_waiting(self) -> int:
+        """Bytes of data that were not handed out, over all segments."""
+        return sum(segment.content_waiting for segment in self.receiving.values())
 
     @property
     def has_late(self) -> bool:
@@ -289,4 +313,5 @@ class Incoming:
     def _hand_out_timed(segment: IncomingSegment, item: Mark | Data) -> Mark | Data:
         if type(item) is Data:
             segment.data_waiting -= 1
+            segment.content_waiting -= content_size(item.content)
         return item

@@ -16,6 +16,8 @@ MAX_SEGMENT: Final = 2**40
 DEPTH: Final = 8
 ENTRIES: Final = 1_024
 CONTENT_BYTES: Final = 16_384
+HELD_CONTENT: Final = 1_048_576
+"""Bytes of data, encoded, that may wait over all segments (LW-DATA-3)."""
 MARKS: Final = 256
 DATA: Final = 256
 EARLY_SEGMENTS: Final = 8

@@ -57,8 +57,8 @@ class OutgoingSegment:
         """Marks and data that wait for segment_start, or for the peer to acknowledge others."""
         self.marks: list[Mark] = []
         """Not reached yet."""
-        self.data: list[int] = []
-        """Positions of data ahead of the consumed position."""
+        self.data: list[tuple[int, int]] = []
+        """Positions, and bytes of content, of data ahead of the consumed position; of a cut one until that is known."""
         self._pending: deque[bytes | memoryview] = deque()
         self._kept: deque[Chunk] = deque()
 
@@ -180,7 +180,6 @@ class OutgoingSegment:
         self._kept.clear()
         self.early.clear()
         self.marks.clear()
-        self.data.clear()
         # What a resume had taken back counts as sent again: the receiver may have it.
         self.written = self.sent = max(self.sent, self.reached)
         return dropped

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heappush
 from math import inf
 
 from . import messages as m
@@ -10,9 +10,10 @@ from .channels import Channel, Wire
 from .codec import decode, decode_audio
 from .errors import CloseCode, RemoteProtocolError
 from .events import ConsumerReset, PauseChanged
+from .fields import content_size
 from .incoming import IncomingSegment
 from .items import Audio, Data, Interrupted, Mark
-from .limits import BOUNDS, DATA, EARLY_CUTS, MARKS, MAX_SEGMENT, REPEAT, Limits
+from .limits import BOUNDS, DATA, EARLY_CUTS, HELD_CONTENT, MARKS, MAX_SEGMENT, REPEAT, Limits
 from .messages import AudioMessage
 from .reassembly import Reassembly
 from .receiver_reports import Reporting
@@ -352,14 +353,16 @@ class SegmentReceiver(Reporting):
         segment = self._timed_segment(number, "data")
         if segment is None:
             return
-        ahead, consumed = segment.data_ahead, segment.audio.consumed
-        while ahead and ahead[0] <= consumed:
-            heappop(ahead)
-        if position > consumed:
+        size, to_come = content_size(content), self._incoming.content_ahead()
+        ahead = segment.data_ahead
+        if position > segment.audio.consumed:
             if len(ahead) >= DATA:  # LW-DATA-2
                 raise RemoteProtocolError(CloseCode.LIMIT_EXCEEDED, f"more than {DATA} data of segment {number} wait")
-            heappush(ahead, position)
-        elif segment.data_waiting - len(ahead) >= DATA:
+            if to_come + size > HELD_CONTENT:  # LW-DATA-3
+                raise RemoteProtocolError(CloseCode.LIMIT_EXCEEDED, f"more than {HELD_CONTENT} bytes of data wait")
+            heappush(ahead, (position, size))
+            segment.content_ahead += size
+        elif segment.data_waiting - len(ahead) >= DATA or self._incoming.content_waiting + size > HELD_CONTENT:
             self._counters.late_data += 1
             return
         self._incoming.add_timed(segment, Data(number, position, content))

@@ -21,9 +21,11 @@ from .events import (
     TransportDropped,
     cause_of,
 )
+from .fields import content_size
 from .flight import Flight
 from .limits import (
     DATA,
+    HELD_CONTENT,
     HELLO_REPEAT,
     MARKS,
     MAX_SEGMENT,
@@ -204,8 +206,8 @@ class SenderConnection(SenderReports):
         """Send side information that belongs at ``position``. False: the segment is cut or over.
 
         Raises:
-            LocalProtocolError: no such segment, the peer does not support it, too much waits (LW-DATA-2), or the
-                position or content is not what the peer may be sent.
+            LocalProtocolError: no such segment, the peer does not support it, too much waits (LW-DATA-2, LW-DATA-3),
+                or the position or content is not what the peer may be sent.
         """
         segment = self._control_target(number, Feature.DATA)
         if segment is None:
@@ -213,7 +215,10 @@ class SenderConnection(SenderReports):
         if len(segment.data) >= DATA:
             raise LocalProtocolError(CloseCode.LIMIT_EXCEEDED, f"{DATA} data messages of segment {number} wait already")
         message = self._checked(Data(number, position, content))
-        segment.data.append(position)
+        size = content_size(message.content)
+        if self._segments.content_ahead() + size > HELD_CONTENT:
+            raise LocalProtocolError(CloseCode.LIMIT_EXCEEDED, f"{HELD_CONTENT} bytes of data wait already")
+        segment.data.append((position, size))
         self._send_in_segment(segment, message, now)
         return True
 

@@ -78,7 +78,8 @@ class SenderReports(SenderOutput):
         if consumed > segment.consumed:
             moved = True
             segment.consumed = consumed
-            segment.data = [position for position in segment.data if position > consumed]
+            if segment.data:
+                segment.data = [one for one in segment.data if one[0] > consumed]
         if played is not None and played > (-1 if segment.played is None else segment.played):
             moved = True
             segment.played = played

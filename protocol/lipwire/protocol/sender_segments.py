@@ -107,6 +107,11 @@ class SenderSegments:
             self.writing = None
         self.buffered -= segment.drop()
 
+    def content_ahead(self) -> int:
+        """Bytes of data that the receiver may hold, or will (LW-DATA-3)."""
+        there = (s for s in self if s.result is None and not s.cut_confirmed)
+        return sum(size for segment in there for _, size in segment.data)
+
     def release(self, segment: OutgoingSegment, received: int, highest: int) -> Chunk | None:
         """Let go of what was received, as :meth:`OutgoingSegment.release`.
 

@@ -303,7 +303,9 @@ class Wire(Record):
             segment.told_received = max(segment.told_received, raw[2])
             segment.sent = max(segment.sent, segment.told_received)
             segment.told_consumed = max(segment.told_consumed, raw[3])
-            segment.told_highest = max(segment.told_highest, raw[2], (raw[7] if len(raw) > 7 else None) or 0)
+            segment.told_highest = max(segment.told_highest, raw[2])
+            if self.now - raw[6] / 1e6 > self.sender.since:  # else it came before a resume, and is on its way again
+                segment.told_highest = max(segment.told_highest, (raw[7] if len(raw) > 7 else None) or 0)
             if raw[4] is not None:
                 segment.told_played = max(segment.told_played or 0, raw[4])
         elif kind == CUT:

@@ -173,6 +173,23 @@ async def test_a_close_while_the_transport_is_lost_is_told_on_a_new_one() -> Non
         assert len(world.listener.agents) == 2
 
 
+async def test_an_avatar_that_closes_while_the_transport_is_lost_is_not_waited_for() -> None:
+    """The agent hears of it on its next try to resume, and opens a new session at once."""
+    async with connected(render=False) as world:
+        await anyio.sleep(2)
+        segment = world.out.segment()
+        await segment.write(speech(0.5))
+        world.listener.newest.disconnect()
+        await settle()
+        began = anyio.current_time()
+        await world.audio.aclose()
+        ended = await segment.ended()
+        assert (ended.cause, ended.exact) == (Cause.PEER_CLOSED, False)
+        await until(lambda: world.out.statistics().sessions == 2)
+        assert anyio.current_time() - began < 0.2
+        assert len(world.listener.agents) == 3
+
+
 async def test_a_close_that_finds_no_transport_is_given_up_soon() -> None:
     async with connected(render=False) as world:
         world.listener.refuse = ConnectionError("down")

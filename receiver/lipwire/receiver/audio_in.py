@@ -319,7 +319,11 @@ class AudioIn:
     # -- the session ---------------------------------------------------------------------------------------
 
     async def aclose(self, reason: str = "") -> None:
-        """Close the session; what was not handed out is dropped. Can be called again."""
+        """Close the session; what was not handed out is dropped. Can be called again.
+
+        While the transport is lost nobody can be told: the agent finds out when it next tries to resume. Its segments
+        then end with the cause *peer closed*, and it opens a new session (``unknown_session``, SPEC LW-CLOSE-7).
+        """
         self._core.close(self._now(), reason=reason)
         self._shell.flush()
         await self._over.wait()

@@ -172,8 +172,8 @@ BUGS: Final = (
     Bug(
         "audio of a cut segment is kept and sent",
         "sender_segments.py",
-        "        self.buffered -= segment.drop()\n\n    def release",
-        "        segment.early.clear()\n\n    def release",
+        "        self.buffered -= segment.drop()\n\n    def content_ahead",
+        "        segment.early.clear()\n\n    def content_ahead",
         "memory grows with each interrupt",
     ),
     # -- the sender: results and timers --------------------------------------------------------------------
@@ -309,8 +309,8 @@ BUGS: Final = (
     Bug(
         "what is missing is forgotten with the transport",
         "receiver.py",
-        "            if audio.known > audio.received:\n",
-        "            if audio.known > audio.received + 10**9:\n",
+        "            if audio.known > audio.received and",
+        "            if audio.known > audio.received + 10**9 and",
         "silence after a resume",
     ),
     # -- numbered control, liveness ------------------------------------------------------------------------

@@ -82,7 +82,9 @@ def _run(plan: Plan, simulation: Simulation) -> None:
     simulation.pause(False)
     if simulation.receiver_lives and not simulation.history.receiver.lives:  # another session follows
         first = simulation.history
-        simulation._advance(lambda: simulation.history is not first, simulation.now + _patience(simulation))
+        simulation._advance(
+            lambda: simulation.history is not first or first.receiver.lives, simulation.now + _patience(simulation)
+        )
         simulation.run(0.0)
     history = simulation.history
     if not history.sender.lives or not history.receiver.lives:

@@ -306,12 +306,9 @@ class Simulation(World):
             return
         super().restart_receiver(player)
         player.keeps = False
-        if self.history.sender.opened:
-            self.history.sender.may_close.add(CloseCode.UNKNOWN_SESSION)
-            self._may_renew = True
-            self._renew()
-        else:  # what was said there nobody has heard
-            self.history.forget_receiver()
+        self.history.sender.may_close.add(CloseCode.UNKNOWN_SESSION)
+        self._may_renew = True
+        self._renew()
 
     def _renew(self) -> None:
         """Begin another session where the one before could not go on, as an AudioOut does (LW-CLOSE-7)."""
@@ -437,8 +434,9 @@ class Simulation(World):
         """An acceptor has made a receiver; one that was there before, and never heard, is forgotten."""
         history = self.history
         self.consumer = Consumer(self.core, history, self._flush_receiver)
-        if history.receiver.closed is not None:
+        if history.receiver.closed is not None or not history.receiver.lives:
             history.forget_receiver()
+        self._may_renew = False
 
     def _flush_receiver(self) -> None:
         if self.receiver is not None and self.receiver.counters.concealed_samples > self.history.concealed:

@@ -271,7 +271,9 @@ def marks_are_reached_once_and_in_truth(h: History, raw: Raw) -> str | None:
 
 @invariant("nack_sent")
 def only_what_is_missing_is_asked_for(h: History, raw: Raw) -> str | None:
-    """LW-REPAIR-1, LW-REPAIR-2."""
+    """LW-REPAIR-1, LW-REPAIR-2, LW-FEATURE-2."""
+    if not h.terms.repair:
+        return "a nack, and repair is not in use"
     segment = h.segments[raw[1]]
     if not segment.start_came or segment.cut_at is not None or segment.over:
         return f"a nack of segment {raw[1]}, which is not being received"

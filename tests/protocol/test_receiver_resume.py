@@ -252,6 +252,15 @@ def test_what_is_missing_is_asked_for_on_the_new_transport(driver):
     assert d.took(m.Nack)[0] == m.Nack(1, [[1_500, 2_000]])
 
 
+def test_nothing_is_asked_for_where_repair_is_not_in_use(driver):
+    d = talking(driver)
+    d.send(m.SegmentEnd(1, 2_000))
+    d.core.detach(d.now)
+    d.resume()
+    d.wait(5)
+    assert d.took(m.Nack) == []  # LW-FEATURE-2; the sender sends it again by itself (LW-RESUME-9)
+
+
 def test_paused_stays_paused_and_cut_stays_cut(driver):
     d = talking(driver)
     d.send(m.Pause(), m.Interrupt(1, 1))

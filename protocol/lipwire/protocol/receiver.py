@@ -134,7 +134,7 @@ class ReceiverConnection(SegmentReceiver):
         round_trip = self.liveness.round_trip
         for segment in self._incoming.receiving.values():
             audio = segment.audio
-            if audio.known > audio.received:
+            if audio.known > audio.received and self._incoming.repair:
                 # The sender sends it again by itself (LW-RESUME-9): give that the time.
                 self._nacks.found(segment, audio.received, audio.known, now + round_trip, round_trip)
         if live and not binding.media_reliable:

@@ -690,8 +690,8 @@ BUGS: Final = (
     Bug(
         "early audio does not wake the shell",
         "receiver_reports.py",
-        "        self.stirred = True\n        if not segment.dirty:\n",
-        "        if not segment.dirty:\n",
+        "                    self.stirred = True\n                self._progress_at = due\n",
+        "                    pass\n                self._progress_at = due\n",
         "progress comes late, and speech with it",
     ),
     Bug(

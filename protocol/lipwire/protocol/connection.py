@@ -57,7 +57,7 @@ class Connection:
     role: ClassVar[Role]
     version: ClassVar[int] = 1
     stirred = True
-    """False while all that happened since the events were last taken is samples that came or were read."""
+    """False when what was last received, or read, calls for no message, event or earlier deadline."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -90,6 +90,7 @@ class Connection:
 
     def receive(self, channel: Channel, data: Wire, now: float) -> None:  # noqa: ARG002 - LW-WIRE-13
         """Take one message from the transport. Never raises for what it holds: a broken rule closes the session."""
+        self.stirred = True
         if self.state not in ATTACHED:
             return  # closed (LW-CLOSE-1), or from a transport that was given up (LW-RESUME-11)
         try:

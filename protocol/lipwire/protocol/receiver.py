@@ -217,7 +217,7 @@ class ReceiverConnection(SegmentReceiver):
 
         Of a session that was closed only an ``Interrupted`` is left, when something of it was with the consumer.
         """
-        if self._direct:
+        if self.flowing:
             incoming = self._incoming
             segment = incoming.head
             if segment is not None and segment.announced and not segment.timed:
@@ -264,13 +264,13 @@ class ReceiverConnection(SegmentReceiver):
             assert segment is not None
             self._consumed_since += segment.audio.consumed - item.position
             self._touch(segment, now)
-        elif not self._direct:
+        elif not self.flowing:
             self._update()
         return item
 
     def readable(self, now: float) -> bool:
         """Whether ``read`` would hand something out."""
-        if self._direct:
+        if self.flowing:
             return self._incoming.has_next()
         if self._interrupted:
             return True

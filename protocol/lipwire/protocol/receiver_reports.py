@@ -70,8 +70,8 @@ class Reporting(Connection):
         self._cooldown_until = 0.0
         self._resetting: set[int] = set()
         """Segments whose cut began the cooldown, and whose end was not reported."""
-        self._direct = False
-        """Nothing keeps the head's samples from the consumer: no pause, cooldown, or item that comes first."""
+        self.flowing = False
+        """Nothing keeps samples back or overtakes them: no pause, cooldown, interrupt, late item or close."""
         self._dirty: list[IncomingSegment] = []
         self._progress_at = inf
         self._repeat_at = inf
@@ -116,6 +116,7 @@ class Reporting(Connection):
             return
         if now >= self._progress_at:
             self._report(now)
+            self._progress_at = inf
         if now >= self._repeat_at:
             self._repeat(now)
         if now >= self._nacks.deadline:
@@ -146,11 +147,6 @@ class Reporting(Connection):
     def format(self) -> PcmFormat:
         """The format of the session."""
         return self._incoming.format
-
-    @property
-    def flowing(self) -> bool:
-        """Whether nothing keeps samples back or overtakes them: no pause, cooldown, interrupt or close."""
-        return self._direct
 
     @property
     def held(self) -> int:
@@ -187,19 +183,21 @@ class Reporting(Connection):
 
     def _touch(self, segment: IncomingSegment, now: float) -> None:
         """A position has changed: a progress is due soon, or at once after a quarter of the window (LW-PROGRESS-1)."""
-        self.stirred = True
         if not segment.dirty:
+            if not self._dirty:
+                due = now + PROGRESS_INTERVAL
+                if due < self._progress_at:  # else the shell wakes soon enough, and asks again
+                    self.stirred = True
+                self._progress_at = due
             segment.dirty = True
             self._dirty.append(segment)
-            if self._progress_at == inf:
-                self._progress_at = now + PROGRESS_INTERVAL
         if self._consumed_since >= self._quarter:
+            self.stirred = True
             self._report(now)
 
     def _report(self, now: float) -> None:
         """Send a progress of each segment of which something has changed."""
         dirty, self._dirty = self._dirty, []
-        self._progress_at = inf
         self._consumed_since = 0
         for segment in dirty:
             segment.dirty = False
@@ -247,7 +245,7 @@ class Reporting(Connection):
 
     def _update(self) -> None:
         """See whether samples can go straight to the consumer."""
-        self._direct = not (
+        self.flowing = not (
             self.paused
             or self._paused_told
             or self._cooldown_until

@@ -145,7 +145,7 @@ class SenderConnection(SenderReports):
         if segment.written + len(pcm) // segment.frame_bytes > MAX_SEGMENT:
             raise LocalProtocolError(CloseCode.INVALID_POSITION, f"segment {number} would be longer than {MAX_SEGMENT}")
         self._segments.write(segment, pcm)
-        if self._report_until == inf:
+        if not self._reported:
             self._arm_report(now)
         return True
 
@@ -281,7 +281,10 @@ class SenderConnection(SenderReports):
             if now >= self._sent_at:
                 self._send_sent(now)
             if now >= self._report_until:
-                self._give_up_on_report(now)
+                if self._reported:
+                    self._give_up_on_report(now)
+                else:
+                    self._report_until = inf
 
     # -- messages: opening ---------------------------------------------------------------------------------
 

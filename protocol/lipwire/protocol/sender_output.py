@@ -96,7 +96,9 @@ class SenderOutput(SegmentView, Connection):
         self._express: OutgoingSegment | None = None
         """The segment whose samples can go out as they are written: it is started, and nothing waits before them."""
         self._allowance = 0
-        """Samples of it that the bounds allow until ``take_outgoing`` is called."""
+        """Samples of it that credit allows until ``take_outgoing`` is called."""
+        self._express_room = 0
+        """Samples of it that the flight bound allows until then; the last chunk may go beyond, as in ``_pump``."""
         self._most = 0
         """Bytes of it that one message may carry."""
         self._repairs = False
@@ -139,7 +141,7 @@ class SenderOutput(SegmentView, Connection):
             return None
         frame = segment.frame_bytes
         samples = size // frame
-        if samples > self._allowance or segment.written != segment.sent or size % frame:
+        if samples > self._allowance or self._express_room <= 0 or segment.written != segment.sent or size % frame:
             return None
         pace = self._flight
         if pace.byte_time:
@@ -147,12 +149,15 @@ class SenderOutput(SegmentView, Connection):
                 return None
             pace.next_at = max(pace.next_at, now) + size * pace.byte_time
         self._allowance -= samples
+        self._express_room -= samples
         start = segment.sent
         if start <= segment.highest:
             pace.bound(now, self.in_flight)  # nothing was in flight, perhaps: no report was to be expected until now
         segment.send(samples, pcm, now)
         if self._repairs:
             self._sent_at, self._sent_repeats = now + SENT_DELAY, 0
+        if not self._reported:
+            self._arm_report(now)
         counters = self.counters
         counters.chunks += 1
         counters.bytes += size
@@ -223,14 +228,15 @@ class SenderOutput(SegmentView, Connection):
 
     def _open_express(self, segment: OutgoingSegment, now: float) -> None:
         """Let what is written next go straight out, as far as the bounds that hold now allow."""
+        self._express = None
         if segment.early or self._report_until == inf or (self._repairs and self._sent_at == inf):
             return  # there is more to do, or a timer to start
         in_flight = self.in_flight
         bound = self._flight.bound(now, in_flight)  # grows until the next report
-        room = int(bound - in_flight) // segment.frame_bytes
         self._express = segment
-        self._allowance = min(self.window - self._credit_used(), room, MAX_SEGMENT - segment.written)
+        self._allowance = min(self.window - self._credit_used(), MAX_SEGMENT - segment.written)
         self._most = self._most_in_chunk(segment.frame_bytes, bound)
+        self._express_room = int(bound - in_flight) // segment.frame_bytes
 
     def _start(self, segment: OutgoingSegment, now: float) -> bool:
         """Send segment_start; False: too many are live, or the peer has too much to acknowledge first."""
@@ -368,7 +374,7 @@ class SenderOutput(SegmentView, Connection):
         """
         oldest = self._segments.oldest
         if oldest is None or (oldest.live and not oldest.finished and oldest.consumed >= oldest.written):
-            self._report_until, self._reported = inf, ()
+            self._reported = ()  # the deadline stays, only as a wake-up: the next write moves it, at no cost
             return
         standing = (oldest.number, oldest.live, oldest.received, oldest.consumed, oldest.played)
         if standing != self._reported:

@@ -84,7 +84,12 @@ class SenderReports(SenderOutput):
             moved = True
             segment.played = played
         if moved:
+            until = self._report_until
             self._arm_report(now)
+            if segment is self._express and not segment.pending:
+                # Nothing waits for credit or flight: what is written next has more of both, and that is all.
+                self._open_express(segment, now)
+                self.stirred = self._report_until < until
 
     def _on_cut(self, message: Cut, now: float) -> None:
         if message.last < message.first:

@@ -43,6 +43,8 @@ class Record:
         self.reading = True
         """Whether the consumer reads what there is."""
         self.flow_since: float | None = None
+        self.swallowed = 0
+        """Messages that the sender has sent since one of them came through."""
         self.concealed = 0
         """Samples, of all segments."""
         self.link_up = True

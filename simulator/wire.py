@@ -36,6 +36,7 @@ class Wire(Record):
 
     def sent_out(self, raw: Raw, channel: str) -> None:
         """The sender has sent a message."""
+        self.swallowed += 1
         fresh = raw[0] != NUMBERED or raw[1] > self.out.sent
         raw = self._numbered_sent(self.out, self.back, raw)
         kind = raw[0]
@@ -107,6 +108,7 @@ class Wire(Record):
     def comes_through(self, raw: Raw) -> None:
         """A message is taken by the receiver, which is open, next."""
         self.receiver.heard_at = self.now
+        self.swallowed = 0
         if raw[0] == ACKNOWLEDGE:
             self._acknowledged(self.back, raw[1])
         elif raw[0] == NUMBERED:

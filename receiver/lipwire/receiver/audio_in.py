@@ -131,9 +131,9 @@ class AudioIn:
         return self
 
     async def __anext__(self) -> Item:
+        core = self._core
         while True:
             if self._reframer is None:  # as _take, without the call
-                core = self._core
                 item = core.read(self._now())
                 if core.stirred:
                     self._shell.flush()
@@ -145,7 +145,7 @@ class AudioIn:
                 item = self._take()
             if item is not None:
                 return item
-            if self._core.closed is not None:
+            if core.closed is not None:
                 if not isinstance(error := self._error(), SessionClosed):
                     raise error
                 raise StopAsyncIteration

@@ -44,7 +44,7 @@ from .segment import Segment
 from .session import KeptSession, check_hello
 
 _MEDIA = Channel.MEDIA
-_WATCH_EVERY = 8
+_WATCH_EVERY = 32
 """Single writes from one turn of the event loop in which more are waited for to the next."""
 
 

@@ -231,7 +231,7 @@ BUGS: Final = (
     Bug(
         "what is left to play is not waited for",
         "sender_output.py",
-        "rest = self.format.seconds(oldest.written - oldest.heard) if oldest.live else 0.0",
+        "rest = self.format.seconds(oldest.written - oldest.heard) if oldest is not None and oldest.live else 0.0",
         "rest = -self.limits.grace / 2",
         "long sentences of a slow renderer are cut",
     ),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from played import PlayedReceiver
 
 from lipwire.protocol import messages as m
+from lipwire.protocol.channels import Binding
 from lipwire.protocol.events import Cause
+from lipwire.protocol.limits import SENT_DELAY
 
 
 def no_report_after(peer: PlayedReceiver, seconds: float) -> None:
@@ -72,3 +74,34 @@ def test_only_the_last_chunk_that_goes_straight_through_exceeds_the_flight_bound
     while peer.core.in_flight < bound:
         assert peer.core.write_through(number, bytes(960), peer.now) is not None
     assert peer.core.write_through(number, bytes(960), peer.now) is None
+
+
+def test_a_report_deadline_is_not_brought_forward_without_a_flush() -> None:
+    """Played out faster than it lasts: what is written next goes the long way, which sets the timer."""
+    peer = PlayedReceiver(grace=2, limits={"cooldown": 500})
+    number = peer.core.open_segment(None, peer.now)
+    peer.core.write(number, bytes(9_600), peer.now)
+    peer.sent()
+    peer.progress(number, 4_800, 0)
+    peer.sent()
+    peer.progress(number, 4_800, 4_800, 4_800)  # 200 ms, in no time
+    assert peer.core.write_through(number, bytes(960), peer.now) is None
+    peer.core.write(number, bytes(960), peer.now)
+    no_report_after(peer, 0.02 + 2.5)
+
+
+def test_sent_is_not_brought_forward_without_a_flush() -> None:
+    """A quiet sender has repeated ``sent``, ever more rarely: its timer may be half a second away."""
+    room = Binding(name="room", separate_media=True, media_reliable=False, control_reliable=False)
+    peer = PlayedReceiver("repair", "resume", binding=room)
+    number = peer.core.open_segment(None, peer.now)
+    peer.core.write(number, bytes(960), peer.now)
+    peer.sent()
+    assert len(peer.timed(m.Sent, 0.3)) == 4
+    timer = peer.core.next_deadline()
+    assert timer > peer.now + SENT_DELAY
+    assert peer.core.write_through(number, bytes(960), peer.now) is None
+    peer.core.write(number, bytes(960), peer.now)
+    peer.sent()
+    assert peer.core.next_deadline() <= peer.now + SENT_DELAY
+    assert peer.core.write_through(number, bytes(960), peer.now) is not None

@@ -14,6 +14,7 @@ from lipwire.protocol.events import Cause, StreamEnded
 from lipwire.protocol.registry import BY_TYPE
 from simulator.history import History
 from simulator.invariants import all_names
+from simulator.invariants.waits import BURST
 from simulator.promises import Violation
 from simulator.samples import MONO, pcm
 from simulator.truth import Terms
@@ -318,6 +319,18 @@ def test_what_is_concealed_may_have_been_asked_for_at_the_same_moment() -> None:
     back(h, [T.nack, 1, [[200, 400]]])
     with pytest.raises(Violation, match="only_what_is_missing_is_asked_for"):
         back(h, [T.nack, 1, [[200, 401]]])
+
+
+@pytest.mark.parametrize("lost", [2, 3])
+def test_while_the_network_takes_all_the_wait_for_audio_does_not_count(lost: int) -> None:
+    h = with_gap(flow=0.2, repair=False, loses_media=False)
+    h.asked_in_vain()
+    out(h, *[[T.ping, 0]] * lost, lost=True)
+    if lost >= BURST:
+        late(h, 1.0)
+        out(h, [T.ping, 0])  # it takes them no more
+    with pytest.raises(Violation, match="audio_comes_through"):
+        late(h, 0.5)
 
 
 def test_each_invariant_has_a_doctored_history() -> None:

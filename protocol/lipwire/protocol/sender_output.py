@@ -51,6 +51,8 @@ _CONTROL = Channel.CONTROL
 _AUDIO_OVERHEAD = 48
 """At least what an audio message needs beside its samples: four integers of up to 9 bytes, and heads."""
 _MOST_IN_CHUNK = 16_384
+_LATE_WAKE_UP = 0.1
+"""Seconds by which a report's time may be found to be over late: what was heard is not told in even steps."""
 
 
 @dataclass
@@ -229,8 +231,8 @@ class SenderOutput(SegmentView, Connection):
     def _open_express(self, segment: OutgoingSegment, now: float) -> None:
         """Let what is written next go straight out, as far as the bounds that hold now allow."""
         self._express = None
-        if segment.early or self._report_until == inf or (self._repairs and self._sent_at == inf):
-            return  # there is more to do, or a timer to start
+        if segment.early or self._report_until == inf or (self._repairs and self._sent_at > now + SENT_DELAY):
+            return  # there is more to do, or a timer to set: what goes straight through only moves deadlines on
         in_flight = self.in_flight
         bound = self._flight.bound(now, in_flight)  # grows until the next report
         self._express = segment
@@ -375,18 +377,24 @@ class SenderOutput(SegmentView, Connection):
         oldest = self._segments.oldest
         if oldest is None or (oldest.live and not oldest.finished and oldest.consumed >= oldest.written):
             self._reported = ()  # the deadline stays, only as a wake-up: the next write moves it, at no cost
+            if self._report_until > now + self._report_time(oldest) + _LATE_WAKE_UP:
+                self._report_until = inf  # unless it would be too late for what is written next
             return
         standing = (oldest.number, oldest.live, oldest.received, oldest.consumed, oldest.played)
         if standing != self._reported:
-            rest = self.format.seconds(oldest.written - oldest.heard) if oldest.live else 0.0
             self._reported, self._report_until = standing, inf
-            self._report_left = rest + self.limits.grace + self._cooldown
+            self._report_left = self._report_time(oldest)
         if self.paused or self.state is not _OPEN:
             if self._report_until != inf:
                 self._report_left = max(self._report_until - now, 0.0)
                 self._report_until = inf
         elif self._report_until == inf:
             self._report_until = now + self._report_left
+
+    def _report_time(self, oldest: OutgoingSegment | None) -> float:
+        """Seconds in which the oldest segment has to move on (LW-STREAM-7)."""
+        rest = self.format.seconds(oldest.written - oldest.heard) if oldest is not None and oldest.live else 0.0
+        return rest + self.limits.grace + self._cooldown
 
     def _give_up_on_report(self, now: float) -> None:
         """No report of the oldest segment has come in time: end it, and cut it at the peer too."""

@@ -87,3 +87,13 @@ def test_what_was_consumed_counts_no_more() -> None:
         give(peer, number)
     peer.progress(number, 480)
     give(peer, number)
+
+
+def test_what_turns_out_to_be_consumed_at_a_resume_counts_no_more() -> None:
+    peer = PlayedReceiver("data", "resume")
+    number = peer.say(960)
+    for _ in range(FITS):
+        give(peer, number, 400)
+    peer.sent()
+    peer.resume([number, 960, 960, None])
+    give(peer, number)

@@ -136,6 +136,12 @@ class OutgoingSegment:
         self.highest = max(self.highest, highest)
         return None if last is None or last.end != highest or last.again_at is not None else last
 
+    def consume(self, consumed: int) -> None:
+        """The consumer has taken so much: what belongs before is ahead no more (LW-DATA-2, LW-DATA-3)."""
+        self.consumed = consumed
+        if self.data:
+            self.data = [one for one in self.data if one[0] > consumed]
+
     def skip(self, received: int) -> None:
         """Leave out of what waits to be sent again what turns out to have arrived before."""
         left = (received - self.sent) * self.frame_bytes

@@ -355,7 +355,8 @@ class SenderConnection(SenderReports):
                 continue
             received, consumed, played = known.get(segment.number, (segment.received, segment.consumed, segment.played))
             self._segments.rewind(segment, received)
-            segment.consumed = consumed
+            if consumed > segment.consumed:
+                segment.consume(consumed)
             if played is not None:
                 segment.played = max(played, segment.heard)
 

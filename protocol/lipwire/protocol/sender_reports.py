@@ -77,9 +77,7 @@ class SenderReports(SenderOutput):
                 self._flight.sample(max(came_at - last.sent_at, 1e-6), last.sent_at, landed, now)
         if consumed > segment.consumed:
             moved = True
-            segment.consumed = consumed
-            if segment.data:
-                segment.data = [one for one in segment.data if one[0] > consumed]
+            segment.consume(consumed)
         if played is not None and played > (-1 if segment.played is None else segment.played):
             moved = True
             segment.played = played

@@ -59,6 +59,8 @@ class OutgoingSegment:
         """Not reached yet."""
         self.data: list[tuple[int, int]] = []
         """Positions, and bytes of content, of data ahead of the consumed position; of a cut one until that is known."""
+        self.content_ahead = 0
+        """Bytes of content in ``data``."""
         self._pending: deque[bytes | memoryview] = deque()
         self._kept: deque[Chunk] = deque()
 
@@ -141,6 +143,12 @@ class OutgoingSegment:
         self.consumed = consumed
         if self.data:
             self.data = [one for one in self.data if one[0] > consumed]
+            self.content_ahead = sum(size for _, size in self.data)
+
+    def hold_ahead(self, position: int, size: int) -> None:
+        """Count data of so many bytes of content, at a position that the consumer has not reached."""
+        self.data.append((position, size))
+        self.content_ahead += size
 
     def skip(self, received: int) -> None:
         """Leave out of what waits to be sent again what turns out to have arrived before."""

@@ -218,7 +218,7 @@ class SenderConnection(SenderReports):
         size = content_size(message.content)
         if self._segments.content_ahead() + size > HELD_CONTENT:
             raise LocalProtocolError(CloseCode.LIMIT_EXCEEDED, f"{HELD_CONTENT} bytes of data wait already")
-        segment.data.append((position, size))
+        segment.hold_ahead(position, size)
         self._send_in_segment(segment, message, now)
         return True
 

@@ -109,8 +109,7 @@ class SenderSegments:
 
     def content_ahead(self) -> int:
         """Bytes of data that the receiver may hold, or will (LW-DATA-3)."""
-        there = (s for s in self if s.result is None and not s.cut_confirmed)
-        return sum(size for segment in there for _, size in segment.data)
+        return sum(s.content_ahead for s in self if s.result is None and not s.cut_confirmed)
 
     def release(self, segment: OutgoingSegment, received: int, highest: int) -> Chunk | None:
         """Let go of what was received, as :meth:`OutgoingSegment.release`.

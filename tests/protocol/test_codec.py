@@ -291,6 +291,12 @@ def test_values_out_of_range_are_refused(name, field, value, code):
     assert code_of(msgpack.packb(array)) is code
 
 
+@pytest.mark.parametrize("encoding", ["", "x" * 2_000])
+def test_the_name_of_a_format_may_be_any_text(encoding):
+    hello = m.Hello("lipwire", [1], b"s" * 16, 1, [[encoding, 1, 1], ["s16le", 24_000, 1]], [], {}, None, None, None)
+    assert decode(encode(hello)) == hello  # a later revision may have such a one (LW-FORMAT-1)
+
+
 def test_integers_inside_free_maps_are_not_restricted():
     content = {"a": -1, "b": 2**64 - 1, "c": [-(2**63)], "d": 1.0}
     assert decode(msgpack.packb([31, content])) == m.Custom(content)

@@ -172,6 +172,14 @@ def test_what_the_wire_refuses(driver, data, code):
         assert close.code == code
 
 
+@pytest.mark.parametrize("data", [b"\xc1" * 4_097, b"\x92\x20\xc5\x10\x00" + bytes(4_096), "x" * 5_000])
+def test_a_message_that_is_too_large_is_not_decoded_be_it_the_first(driver, data):
+    d = driver(message=4_096)
+    d.core.receive(Channel.CONTROL, data, d.now)
+    wanted = CloseCode.MALFORMED if isinstance(data, str) else CloseCode.MESSAGE_TOO_LARGE
+    assert d.code is wanted  # LW-WIRE-8, LW-WIRE-14
+
+
 def test_a_message_limit_is_enforced_as_announced(driver):
     d = driver(message=4_096)
     d.raw(msgpack.packb([64, bytes(4_090)]))

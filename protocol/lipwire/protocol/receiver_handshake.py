@@ -87,6 +87,11 @@ def read_hello(data: Wire, max_message: int = int(BOUNDS["message"].default)) ->
     return message
 
 
+def looks_like_hello(data: Wire) -> bool:
+    """Whether a message begins as each hello does (LW-INVARIANT-1): what tells it apart before it is decoded."""
+    return isinstance(data, bytes) and _offered_versions(data) is not None
+
+
 def _offered_versions(data: bytes) -> list[Any] | None:
     """Read what no version of hello can change (LW-INVARIANT-1); None when it is no hello."""
     unpacker = msgpack.Unpacker(

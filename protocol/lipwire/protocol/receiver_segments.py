@@ -16,6 +16,7 @@ from .items import Audio, Data, Interrupted, Mark
 from .limits import BOUNDS, DATA, EARLY_CUTS, HELD_CONTENT, MARKS, MAX_SEGMENT, REPEAT, Limits
 from .messages import AudioMessage
 from .reassembly import Reassembly
+from .receiver_handshake import looks_like_hello
 from .receiver_reports import Reporting
 from .registry import Feature
 from .states import SegmentInput, SegmentState, SessionState
@@ -73,10 +74,10 @@ class SegmentReceiver(Reporting):
     def _decode_first(self, data: Wire) -> m.Message | None:
         """Decode while it is not known that welcome has arrived: hello may come again."""
         limit = self.limits.message
-        message = decode(data, max(limit, int(BOUNDS["message"].default)))
+        if len(data) > limit and looks_like_hello(data):  # only a hello may be larger (LW-WIRE-8)
+            limit = max(limit, int(BOUNDS["message"].default))
+        message = decode(data, limit)
         if type(message) is not m.Hello:
-            if len(data) > limit:  # only a hello may be larger (LW-WIRE-8)
-                decode(data, limit)
             self._confirm()
         return message
 

@@ -1,0 +1,122 @@
+"""How the kit's peer and the implementation come together: over a WebSocket, or a WebRTC peer connection.
+
+The receiver listens and answers, the sender connects and offers. Of a WebRTC connection offer and answer go through
+the driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from lipwire.transports import Transport, WebSocketListener, connect_websocket
+from lipwire.transports.urls import SUBPROTOCOL
+
+from .driver import Driver
+
+if TYPE_CHECKING:
+    from aiortc import RTCPeerConnection
+
+    from lipwire.transports.webrtc import WebRtcTransport
+
+MOST: Final = 4 << 20
+"""Bytes of a message that the kit's own transports let pass, so that limits are the protocol's."""
+OPEN: Final = 20.0
+"""Seconds for a transport to open."""
+
+
+async def connect_to(url: str, *, version: int = 1, subprotocol: str | None = SUBPROTOCOL) -> Transport:
+    """Connect to a receiver's WebSocket."""
+    connector = connect_websocket(
+        url, subprotocol=subprotocol if version else None, max_message=MOST, max_buffered=MOST, open_timeout=OPEN,
+        close_timeout=1.0,
+    )  # fmt: skip
+    return await connector()
+
+
+@asynccontextmanager
+async def listening(*, version: int = 1) -> AsyncIterator[WebSocketListener]:
+    """A WebSocket server for senders."""
+    listener = WebSocketListener(
+        "127.0.0.1", 0, subprotocol=SUBPROTOCOL if version else None, max_message=MOST, max_buffered=MOST,
+        close_timeout=1.0,
+    )  # fmt: skip
+    async with listener:
+        yield listener
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """What a receiver answered to the opening request of a WebSocket."""
+
+    status: int
+    subprotocol: str | None = None
+    extensions: tuple[str, ...] = ()
+
+
+async def shake_hands(url: str, *, subprotocols: Sequence[str] = (), compression: bool = False) -> Handshake:
+    """Ask a receiver for a WebSocket, with these subprotocols, and let it go again."""
+    from websockets.asyncio.client import connect
+    from websockets.exceptions import InvalidStatus
+    from websockets.typing import Subprotocol
+
+    offered = [Subprotocol(one) for one in subprotocols] or None
+    options: dict[str, Any] = {"compression": "deflate" if compression else None, "proxy": None, "open_timeout": OPEN}
+    try:
+        async with connect(url, subprotocols=offered, **options) as connection:
+            extensions = tuple(one.name for one in connection.protocol.extensions)
+            return Handshake(101, connection.subprotocol, extensions)
+    except InvalidStatus as error:
+        return Handshake(error.response.status_code)
+
+
+def closing_status(transport: Transport) -> int | None:
+    """The status with which the other side closed a WebSocket; None: it has not, or said none."""
+    from lipwire.transports.websocket import WebSocketTransport
+
+    assert isinstance(transport, WebSocketTransport)
+    received = transport.connection.protocol.close_rcvd
+    return None if received is None else received.code
+
+
+async def offer_to(
+    driver: Driver, *, prepare: Callable[[RTCPeerConnection], object] = lambda _: None, owned: bool = True
+) -> WebRtcTransport:
+    """Connect to a receiver over WebRTC: the kit offers.
+
+    Args:
+        driver: passes offer and answer.
+        prepare: called with the peer connection before Lipwire's channels are on it.
+        owned: whether the peer connection goes when the transport does.
+    """
+    from lipwire.transports.webrtc import WebRtcTransport, peer_connection
+
+    connection = peer_connection(())
+    prepare(connection)
+    transport = WebRtcTransport(
+        connection, offers=True, owned=owned, peer="receiver", max_buffered=MOST, close_timeout=1.0
+    )
+    try:
+        told = await driver.do("offer", offer=await transport.make_offer())
+        await transport.take_answer(told["answer"])
+        await transport.open(OPEN * driver.patience)
+    except BaseException:
+        transport.abort()
+        raise
+    return transport
+
+
+async def answer_to(driver: Driver, offer: str) -> Transport:
+    """Let a sender connect over WebRTC: the kit answers its offer."""
+    from lipwire.transports.webrtc import own_transport
+
+    transport = own_transport(offers=False, ice_servers=(), peer="sender", max_buffered=MOST, close_timeout=1.0)
+    try:
+        await driver.do("answer", answer=await transport.answer(offer))
+        await transport.open(OPEN * driver.patience)
+    except BaseException:
+        transport.abort()
+        raise
+    return transport

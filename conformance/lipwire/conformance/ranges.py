@@ -1,0 +1,30 @@
+"""Which samples of a segment have arrived."""
+
+from __future__ import annotations
+
+
+class Ranges:
+    """Which samples of a segment have arrived."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[int, int]] = []
+
+    def add(self, start: int, end: int) -> None:
+        """Samples from ``start`` up to ``end`` have."""
+        parts: list[tuple[int, int]] = []
+        for part in sorted([*self._parts, (start, end)]):
+            if parts and part[0] <= parts[-1][1]:
+                parts[-1] = (parts[-1][0], max(parts[-1][1], part[1]))
+            else:
+                parts.append(part)
+        self._parts = parts
+
+    @property
+    def contiguous(self) -> int:
+        """Everything before it has arrived."""
+        return self._parts[0][1] if self._parts and self._parts[0][0] == 0 else 0
+
+    @property
+    def highest(self) -> int:
+        """The end of the last sample that has."""
+        return self._parts[-1][1] if self._parts else 0

@@ -1,0 +1,243 @@
+"""A run: cases side by side, each with a driver process of its own while it lasts, and what came of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import traceback
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lipwire.protocol.registry import Role
+from lipwire.transports import TransportError
+
+from .case import Case
+from .driver import Declaration, Driver, HarnessError, Refused, Unsupported
+from .honesty import check_needs
+from .judge import judge
+from .play import CaseFailed, Play, Watch
+from .receiver_play import ReceiverPlay
+from .sender_play import SenderPlay
+from .verdicts import Result, Verdict, conclude
+
+JOBS: Final = 8
+"""Cases side by side. Most of their time they wait, so this is more than the cores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What is tested, and over what."""
+
+    command: str | None = None
+    """The driver's."""
+    url: str | None = None
+    """Of a receiver that is reached by the wire alone."""
+    transport: str = "websocket"
+
+
+@dataclass(kw_only=True)
+class Run:
+    """All that came of one run."""
+
+    target: Target
+    declaration: Declaration | None = None
+    results: list[Result] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+async def run(
+    cases: Sequence[Case],
+    target: Target,
+    *,
+    jobs: int = JOBS,
+    patience: float = 1.0,
+    on_result: Callable[[Result], None] = lambda _: None,
+    watch: Watch | None = None,
+    declaration: Declaration | None = None,
+) -> Run:
+    """Run cases against a target; gives the results in the order of the cases. Cancelling ends every driver.
+
+    Args:
+        cases: which, and in which order.
+        target: what is tested.
+        jobs: cases side by side.
+        patience: multiplies every time-out.
+        on_result: called with each result as it comes.
+        watch: is told of everything while it happens.
+        declaration: what :func:`declare` gave, if that was asked already.
+
+    Raises:
+        HarnessError: the driver does not even say what it is.
+    """
+    began = time.monotonic()
+    done = Run(target=target, declaration=declaration or await declare(target, patience))
+    assert done.declaration is not None
+    left = iter(cases)
+    found: dict[str, Result] = {}
+
+    async def work() -> None:
+        async with working(target, patience, watch) as worker:
+            for case in left:
+                found[case.name] = result = await worker.play(case, done.declaration)
+                on_result(result)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(jobs, len(cases))):
+            group.create_task(work())
+    done.results = [found[case.name] for case in cases]
+    done.seconds = time.monotonic() - began
+    return done
+
+
+async def declare(target: Target, patience: float = 1.0) -> Declaration:
+    """Ask what the target is and can do, and whether it is honest about what it can not.
+
+    Raises:
+        HarnessError: it does not say, or is not.
+    """
+    if target.command is None:
+        from .probe import probe
+
+        assert target.url is not None
+        return await probe(target.url, patience)
+    driver = Driver(target.command, patience=patience, on_event=lambda _: None)
+    try:
+        declaration = await driver.begin()
+        await check_needs(driver, target.transport)
+        return declaration
+    finally:
+        await driver.end()
+
+
+class Worker:
+    """Plays cases one after the other, with one driver process as long as that is of use; :meth:`end` ends it."""
+
+    def __init__(self, target: Target, patience: float, watch: Watch | None = None) -> None:
+        self.target = target
+        self.patience = patience
+        self.watch = watch
+        self.driver: Driver | None = None
+        self._listening: Callable[[dict[str, Any]], None] | None = None
+
+    def _on_event(self, line: dict[str, Any]) -> None:
+        if self._listening is not None:
+            self._listening(line)
+
+    async def play(self, case: Case, declaration: Declaration | None) -> Result:
+        """Play one case, whatever happens."""
+        began = time.monotonic()
+        assert declaration is not None
+        result = Result(case=case.name, verdict=Verdict.PASS)
+        if reason := self._not_testable(case):
+            result.verdict, result.reason = Verdict.NOT_TESTABLE, reason
+            return result
+        if missing := sorted(case.capabilities(self.target.transport) - declaration.capabilities):
+            result.verdict, result.reason = Verdict.UNSUPPORTED, f"not declared: {', '.join(missing)}"
+            return result
+        try:
+            await self._play(case, declaration, result)
+        except HarnessError as error:
+            result.verdict, result.reason = Verdict.HARNESS_ERROR, str(error)
+        except Unsupported as error:
+            result.verdict = Verdict.HARNESS_ERROR
+            result.reason = f"the driver declares what it needs, and then says that it can not: {error}"
+        result.seconds = time.monotonic() - began
+        return result
+
+    def _not_testable(self, case: Case) -> str:
+        if self.target.transport not in case.transports:
+            return f"it is about {' and '.join(case.transports)}"
+        if self.target.command is None and not case.wire:
+            return "it needs a driver: what the implementation hands out, or is told, is not on the wire"
+        if self.target.command is None and case.options:
+            return "it needs a driver, to start the implementation with other settings"
+        return ""
+
+    async def _play(self, case: Case, declaration: Declaration, result: Result) -> None:
+        if self.target.command is not None and self.driver is None:
+            self.driver = Driver(self.target.command, patience=self.patience, on_event=self._on_event)
+            await self.driver.begin()
+        kind = ReceiverPlay if case.role is Role.RECEIVER else SenderPlay
+        play = kind(
+            case,
+            self.driver,
+            transport=self.target.transport,
+            url=self.target.url,
+            patience=self.patience,
+            declared=declaration.capabilities,
+            watch=self.watch,
+        )
+        self._listening = play.on_event
+        try:
+            async with asyncio.timeout(case.seconds * max(self.patience, 1.0)):
+                await case.script(play)
+        except CaseFailed:
+            pass
+        except TimeoutError:
+            raise HarnessError(f"the case did not come to an end within {case.seconds:g} s") from None
+        except (TransportError, OSError) as error:
+            play.check(False, "a transport to the implementation", f"{error}")
+        except Refused as error:
+            play.check(False, "the implementation does what its user asks of it", f"it refuses: {error}")
+        except (HarnessError, Unsupported):
+            raise
+        except Exception as error:
+            raise HarnessError(f"the kit itself is at fault: {error!r}\n{traceback.format_exc()}") from error
+        finally:
+            await self._finish(play, result)
+        if case.judged:
+            result.checks += judge(play.trace, case.role, case.requirements)
+        result.verdict = conclude(result.checks)
+        if result.verdict is Verdict.HARNESS_ERROR:
+            result.reason = "the case checked nothing"
+        if "stop" in result.details:
+            raise HarnessError(f"the driver did not stop the implementation: {result.details['stop']}")
+
+    async def _finish(self, play: Play, result: Result) -> None:
+        """Close the session, let the driver forget it, and note what there is to show."""
+        try:
+            result.closing = await play.leave()
+            if self.driver is not None and play.started and not self.driver.broken:
+                await self.driver.do("stop")
+        except (HarnessError, Unsupported) as error:
+            result.details["stop"] = str(error)
+            await self.end()
+        finally:
+            self._listening = None
+            result.checks = play.checks
+            result.trace = play.trace
+            result.steps = play.steps
+            if self.driver is not None and self.driver.broken:
+                await self.end()
+
+    async def end(self) -> None:
+        """End the driver."""
+        driver, self.driver = self.driver, None
+        if driver is not None:
+            await driver.end()
+
+
+@asynccontextmanager
+async def working(target: Target, patience: float, watch: Watch | None = None) -> AsyncIterator[Worker]:
+    worker = Worker(target, patience, watch)
+    try:
+        yield worker
+    finally:
+        with suppress(OSError):
+            await worker.end()
+
+
+def exit_code(results: Sequence[Result]) -> int:
+    """0: nothing failed; 1: something did; 3: the harness is at fault somewhere."""
+    verdicts = {result.verdict for result in results}
+    if Verdict.HARNESS_ERROR in verdicts:
+        return 3
+    return 1 if Verdict.FAIL in verdicts else 0
+
+
+def cores() -> int:
+    """How many cores there are for this process."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

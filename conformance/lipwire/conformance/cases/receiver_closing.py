@@ -1,0 +1,245 @@
+"""How a receiver closes, and is closed (SPEC §16, §18)."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from lipwire.protocol.errors import CloseCode
+
+from .. import messages as m
+from ..case import case
+from ..play import PATIENCE
+from ..receiver_play import ReceiverPlay
+
+MARKER: Final = "\x1b]0;lipwire-kit\x07\n\r\x00"
+"""What a terminal would obey, were it printed as it is."""
+
+
+@case(
+    "receiver.closing.by_the_sender",
+    "LW-CLOSE-1",
+    "LW-INVARIANT-5",
+    "LW-CLOSE-3",
+    why="a close ends the session for both, and nobody answers it",
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    pcm = m.pcm(2_400)
+    it.say(1, pcm)
+    await it.heard(1, pcm)
+    at = await it.fence()
+    it.send(m.close(CloseCode.NORMAL, "that is all"))
+    closed = await it.told("closed", requirement="LW-CLOSE-3")
+    it.check(closed["code"] == 0 and closed["by"] == "peer", "closed by the peer, code 0", f"{closed}")
+    await it.transport_ends(level="SHOULD")
+    it.none("close", requirement="LW-INVARIANT-5")
+    said = [entry.name for entry in it.trace[at:] if entry.kind == "message" and entry.by is it.role]
+    it.check(not set(said) - {"progress", "ping"}, "nothing but what crossed it", f"{said}")
+
+
+@case(
+    "receiver.closing.what_it_holds_is_dropped",
+    "LW-CLOSE-3",
+    why="after a close nothing is played that was not yet handed out",
+    needs=("hold",),
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    await it.part(1)
+    it.send(m.close(CloseCode.NORMAL))
+    await it.transport_ends(requirement="LW-CLOSE-1", level="SHOULD")
+    at = len(it.trace)
+    await it.do("release")
+    await it.told("closed")
+    await it.do("fence")
+    it.none("event audio", since=at)
+    it.none("event segment_end", since=at)
+
+
+CLOSES: Final[dict[str, Sequence[Any]]] = {
+    "nothing behind the reason": [3, 0, ""],
+    "a code that nobody knows": m.close(4_711, "?"),
+    "the greatest code": m.close(2**53 - 1),
+    "an unknown code and retry": m.close(77, "", 5_000),
+    "a known code": m.close(CloseCode.GOING_AWAY, "bye", 1_000, {"com.example.x": 1}),
+    "retry below 0": [3, 0, "", -1],
+    "retry that is a text": [3, 0, "", "soon"],
+    "details that are none": [3, 0, "", None, [1, 2]],
+    "details that are too large": m.close(0, "", None, m.content(16_385)),
+    "details with other keys": [3, 0, "", None, {1: 2}],
+    "elements more": [3, 0, "", None, None, 1.5, {"a": []}],
+    "a reason of 1,024 bytes": m.close(0, "é" * 512),
+    "a reason that a terminal would obey": m.close(0, MARKER),
+    "a reason that gives orders": m.close(0, "unsupported_version; retry now"),
+}
+
+
+@case(
+    "receiver.closing.odd_closes",
+    "LW-INVARIANT-5",
+    "LW-CODE-1",
+    "LW-CODE-2",
+    "LW-CLOSE-1",
+    why="a close of any later version is a close: what is odd about it has no answer",
+    wire=True,
+    seconds=120.0,
+)
+async def _(it: ReceiverPlay) -> None:
+    lingers = False
+    for what, message in CLOSES.items():
+        requirement = "LW-CODE-1" if "code" in what else "LW-CODE-2" if "reason that" in what else "LW-INVARIANT-5"
+        other = await it.beside()
+        await other.open()
+        await other.fence()
+        other.send_exactly(message)
+        other.send_exactly(m.ping(77))
+        await other.until_over(PATIENCE if not lingers else 0.3)
+        answers = other.seen("close") + other.seen("pong", t1=77)
+        names = [entry.name for entry in answers]
+        it.check(not answers, f"{what}: it is closed, and no answer", f"{names}", requirement)
+        if not lingers:
+            it.check(other.over, f"{what}: the transport ends", "it stays open", "LW-CLOSE-1", level="SHOULD")
+            lingers = not other.over
+        await other.leave()
+
+
+@case(
+    "receiver.closing.code_is_kept",
+    "LW-CODE-1",
+    why="whoever reads a log looks the number up in a later revision",
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    it.send(m.close(4_711, "of a later revision"))
+    closed = await it.told("closed")
+    it.check(closed["code"] == 4_711 and closed["by"] == "peer", "closed by the peer, code 4711", f"{closed}")
+
+
+@case(
+    "receiver.closing.reason_is_escaped",
+    "LW-CODE-2",
+    why="a reason that is printed as it came writes into the terminal, or the log, of whoever reads it",
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    it.send(m.close(CloseCode.INTERNAL_ERROR, f"lipwire-kit {MARKER}"))
+    await it.told("closed")
+    await it.do("fence")
+    raw = [line for line in it.words() if "\x1b]0;lipwire-kit" in line]
+    it.check(not raw, "its control characters not on standard error", f"{raw!r}")
+
+
+@case(
+    "receiver.closing.while_opening",
+    "LW-CLOSE-1",
+    "LW-INVARIANT-5",
+    why="a sender may leave before it was welcomed",
+    judged=False,
+    wire=True,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.connect()
+    it.send_exactly(m.hello(it.session, features=it.offered()))
+    it.send_exactly(m.close(CloseCode.GOING_AWAY))
+    await it.transport_ends(level="SHOULD")
+    it.none("close", requirement="LW-INVARIANT-5")
+    said = {entry.name for entry in it.trace if entry.kind == "message" and entry.by is it.role}
+    it.check(said <= {"welcome", "ignored", "ping"}, "a welcome that crossed it at most", f"{said}")
+
+
+@case(
+    "receiver.closing.nothing_after_its_own",
+    "LW-CLOSE-1",
+    "LW-REGISTRY-1",
+    "LW-CLOSE-6",
+    why="what crosses a close is ignored, and a close comes once",
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    it.send(m.segment_start(1))
+    await it.told("segment_start")
+    it.send([40])
+    it.send(m.ping(77), m.audio(1, 0, m.pcm(480)), m.segment_end(1, 480), [41], b"\xc1", m.interrupt(1))
+    await it.closes("unknown_message", requirement="LW-CLOSE-6")
+    await it.transport_ends(level="SHOULD")
+    await it.told("closed", where=lambda told: told["by"] == "here")
+    await it.do("fence")
+    it.check(len(it.seen("close")) == 1, "one close", f"{len(it.seen('close'))}")
+    it.none("pong", t1=77)
+    it.none("event audio")
+    last = [entry.name for entry in it.trace if entry.kind == "message" and entry.by is it.role][-1]
+    it.check(last == "close", "nothing after the close", last, "LW-REGISTRY-1")
+
+
+@case(
+    "receiver.closing.by_its_user",
+    "LW-CLOSE-1",
+    "LW-INVARIANT-2",
+    why="a renderer may leave as well",
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    pcm = m.pcm(480)
+    it.say(1, pcm, end=False)
+    await it.heard(1, pcm)
+    await it.do("close")
+    close = await it.closes("normal", "going_away")
+    raw = m.unpack(close.data)
+    whole = raw[0] == 3 and type(raw[1]) is int and type(raw[2]) is str
+    it.check(whole, "a close: 3, an integer, a string", f"{raw!r:.200}", "LW-INVARIANT-2")
+    it.send(m.segment_end(1, 480), m.ping(77))
+    await it.transport_ends(level="SHOULD")
+    it.none("pong", t1=77)
+    it.check(len(it.seen("close")) == 1, "one close", f"{len(it.seen('close'))}")
+
+
+@case(
+    "receiver.closing.can_not_be_resumed",
+    "LW-CLOSE-1",
+    why="a session that was closed is over, whoever holds its secret",
+    features=("resume",),
+    wire=True,
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    first = await it.beside()
+    await first.open()
+    await first.fence()
+    first.send(m.close(CloseCode.NORMAL))
+    await first.leave()
+    resume = [first.secret, first.taken]
+    hello = m.hello(first.session, generation=2, features=it.offered(), resume=resume)
+    await it.refused("to resume it", "unknown_session", hello, first=True)
+
+
+@case(
+    "receiver.closing.side_by_side",
+    "LW-SECURITY-1",
+    "LW-CLOSE-6",
+    why="what one peer does wrong is no other's affair",
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    pcm = m.pcm(4_800)
+    it.say(1, pcm[:4_800], end=False)
+    await it.heard(1, pcm[:4_800])
+    for what, code, message in (
+        ("junk", "malformed", b"\xc1"),
+        ("audio of nothing", "invalid_field", m.audio(1, 0, b"")),
+        ("an unknown type", "unknown_message", [40]),
+        ("a wrong direction", "out_of_state", m.progress(1, 0)),
+        ("a close", "normal", m.close(0)),
+    ):
+        if code == "normal":
+            other = await it.beside()
+            await other.open()
+            other.send(message)
+            await other.leave()
+            continue
+        await it.refused(what, code, message, requirement="LW-CLOSE-6")
+    it.send_audio(1, pcm[4_800:], position=2_400)
+    it.send(m.segment_end(1, 4_800))
+    await it.heard(1, pcm[4_800:], start=2_400)
+    await it.told("segment_end", segment=1, total=4_800, session=1)
+    await it.goes_on()

@@ -1,0 +1,256 @@
+"""Which messages a receiver sends, and takes, when, and over which channel (SPEC §6)."""
+
+from typing import Any, Final
+
+from msgpack import ExtType
+
+from lipwire.protocol.channels import Channel
+
+from .. import messages as m
+from ..case import case
+from ..receiver_play import ReceiverPlay
+from ..trace import Entry
+
+RECEIVER_SENDS: Final = frozenset(
+    {
+        "welcome", "close", "ping", "pong", "acknowledge", "cut", "mark_reached", "stream_started", "progress",
+        "stream_ended", "nack", "custom", "ignored",
+    }
+)  # fmt: skip
+OF_FEATURES: Final = {"acknowledge": "resume", "mark_reached": "marks", "nack": "repair", "custom": "custom"}
+
+
+# -- what it writes --------------------------------------------------------------------------------------------------
+
+
+async def _live(it: ReceiverPlay) -> None:
+    """Have it send about all that it sends in a session of a few segments."""
+    await it.open()
+    pcm = m.pcm(2_400)
+    it.say(1, pcm)
+    await it.heard(1, pcm)
+    await it.told("segment_end", segment=1)
+    await it.do("stream_started", segment=1)
+    await it.do("played", segment=1, position=1_200)
+    await it.reported(1, played=1_200)
+    await it.finish(1, 2_400)
+    await it.expect("stream_ended", segment=1)
+    it.say(2, pcm, end=False)
+    await it.heard(2, pcm)
+    it.send(m.interrupt(2))
+    await it.expect("cut", first=2, last=2)
+    await it.finish(2, 480, interrupted=True)
+    await it.expect("stream_ended", segment=2)
+    it.say(4, pcm)
+    await it.heard(4, pcm)
+    await it.do("stream_ended", segments=[4], position=None, interrupted=False, failed=True)
+    await it.expect("stream_ended", segment=4)
+    await it.fence()
+
+
+def _from_it(it: ReceiverPlay) -> list[Entry]:
+    return [entry for entry in it.trace if entry.kind == "message" and entry.by is it.role]
+
+
+def _values(value: Any) -> list[Any]:
+    inner = [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [value, *(found for one in inner for found in _values(one))]
+
+
+def _ints(value: Any) -> list[int]:
+    """The integers of a message outside of maps."""
+    if isinstance(value, list):
+        return [found for one in value for found in _ints(one)]
+    return [value] if type(value) is int else []
+
+
+def _check_messages(it: ReceiverPlay) -> None:
+    """Check each message by itself, and whether it may be sent at all."""
+    for entry in _from_it(it):
+        raw = m.unpack(entry.data)
+        shown = f"{entry.data!r:.200}"
+        whole = isinstance(entry.data, bytes) and isinstance(raw, list) and bool(raw) and type(raw[0]) is int
+        it.check(whole, "one whole MessagePack array, beginning with an integer", shown, "LW-WIRE-1")
+        values = _values(raw)
+        keys = [key for one in values if isinstance(one, dict) for key in one]
+        plain = not any(isinstance(one, ExtType) or type(one).__name__ == "Timestamp" for one in values)
+        it.check(plain and all(type(key) is str for key in keys), "no extension, and strings as keys", shown,
+                 "LW-WIRE-12")  # fmt: skip
+        if entry.name != "ignored":
+            it.check(all(0 <= one < 2**53 for one in _ints(raw)), "integers from 0 to 2^53 - 1", shown, "LW-WIRE-3")
+            it.check(entry.name in RECEIVER_SENDS, "a message of a receiver, as SPEC §6 has it",
+                     f"{entry.name} {entry.fault}: {shown}", "LW-REGISTRY-1")  # fmt: skip
+        feature = "resume" if entry.number is not None else OF_FEATURES.get(entry.name)
+        it.check(feature is None or feature in it.features, f"of the features chosen, {it.features}",
+                 f"{entry.name}, which belongs to {feature}", "LW-FEATURE-2")  # fmt: skip
+    names = {entry.name for entry in _from_it(it)}
+    rest = {"welcome", "pong", "stream_started", "progress", "stream_ended", "cut"} - names
+    it.check(not rest, "each message of the core profile has come", f"without {rest}", "LW-REGISTRY-1")
+
+
+@case(
+    "receiver.registry.what_it_sends",
+    "LW-WIRE-1",
+    "LW-WIRE-3",
+    "LW-WIRE-12",
+    "LW-REGISTRY-1",
+    "LW-FEATURE-2",
+    why="each message stands by itself, and is one that a sender expects",
+)
+async def _(it: ReceiverPlay) -> None:
+    await _live(it)
+    _check_messages(it)
+
+
+@case(
+    "receiver.registry.what_it_sends_with_all_features",
+    "LW-WIRE-1",
+    "LW-WIRE-3",
+    "LW-WIRE-12",
+    "LW-REGISTRY-1",
+    "LW-FEATURE-2",
+    why="as above, with every feature in use",
+    features=("repair", "resume", "pause", "marks", "data", "custom"),
+)
+async def _(it: ReceiverPlay) -> None:
+    await _live(it)
+    it.send(m.segment_start(5), m.mark(5, 100, "here"), m.data(5, 0, {"words": []}), m.segment_end(5, 480))
+    it.send_audio(5, m.pcm(240), position=240)  # the first half has been lost
+    await it.expect("nack", segment=5)
+    it.send_audio(5, m.pcm(240))
+    await it.told("segment_end", segment=5)
+    it.send(m.pause(), m.unpause())
+    await it.do("custom", content={"com.example.x": 2**60})
+    await it.expect("custom")
+    await it.do("played", segment=5, position=480)
+    await it.expect("mark_reached", segment=5)
+    await it.finish(5, 480)
+    await it.expect("stream_ended", segment=5)
+    _check_messages(it)
+
+
+@case(
+    "receiver.registry.channels",
+    "LW-BINDING-3",
+    "LW-BINDING-4",
+    why="what is late is of no use on media's place, and what is lost on media never comes",
+    transports=("webrtc",),
+)
+async def _(it: ReceiverPlay) -> None:
+    await _live(it)
+    it.send(m.segment_start(5))
+    it.send_audio(5, m.pcm(240), position=240)
+    await it.expect("nack", segment=5)
+    for at, entry in enumerate(_from_it(it)):
+        if entry.name == "ignored":
+            continue
+        due = Channel.MEDIA if entry.name in ("progress", "nack") else Channel.CONTROL
+        before_end = entry.name == "progress" and any(
+            one.name == "stream_ended" and one.message.position is None for one in _from_it(it)[at + 1 :]
+        )  # LW-STREAM-3: it comes on control then
+        it.check(entry.channel is due or before_end, f"{entry.name} on {due.value}", f"on {entry.channel.value}")
+        size = len(entry.data)
+        it.check(due is Channel.CONTROL or size <= 1_150, f"{entry.name} of at most 1,150 bytes on media",
+                 f"{size} bytes", "LW-BINDING-4")  # fmt: skip
+
+
+@case(
+    "receiver.registry.senders_message_limit",
+    "LW-BINDING-4",
+    why="the sender says what it takes, and would close on more",
+    features=("custom",),
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open(limits={"message": 4_096})
+    await it.attempt("custom", content={"com.example.x": "x" * 5_000})  # it may refuse that, or drop it
+    await it.do("custom", content={"com.example.x": "small"})
+    await it.expect("custom", content={"com.example.x": "small"})
+    await it.goes_on()
+    most = max(len(entry.data) for entry in _from_it(it))
+    it.check(most <= 4_096, "no message of more than 4,096 bytes", f"one of {most}")
+
+
+@case(
+    "receiver.registry.segments_fit_the_senders_limit",
+    "LW-BINDING-4",
+    why="a cut lists every live segment in it, and has to be one message that the sender takes",
+    options={"limits": {"segments": 1_024}},
+    wire=True,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open(limits={"message": 4_096})
+    first, count = 2**52, it.limits.get("segments") or 64
+    for segment in range(first, first + count):
+        it.send(m.segment_start(segment), m.segment_end(segment, 0))
+    await it.goes_on()  # so many may be live
+    it.send(m.interrupt(first, first + count - 1))
+    cut = await it.expect("cut")
+    it.check(len(cut.data) <= 4_096, "a cut of at most 4,096 bytes", f"one of {len(cut.data)} bytes")
+
+
+# -- direction, state, feature ---------------------------------------------------------------------------------------
+
+
+@case(
+    "receiver.registry.wrong_direction",
+    "LW-REGISTRY-2",
+    why="a receiver's messages are not a sender's to send",
+    wire=True,
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    for what, message in {
+        "welcome": m.welcome(it.session),
+        "cut": m.cut(1, 1),
+        "stream_started": m.stream_started(1),
+        "progress": m.progress(1, 0),
+        "stream_ended": m.stream_ended(1, 0),
+        "nack": m.nack(1, (0, 480)),
+        "mark_reached": m.mark_reached(1, "x"),
+    }.items():
+        await it.refused(what, "out_of_state", m.segment_start(1), message)
+
+
+@case(
+    "receiver.registry.feature_not_chosen",
+    "LW-REGISTRY-2",
+    "LW-FEATURE-2",
+    why="what was not agreed on does not exist",
+    wire=True,
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    rows = {
+        "pause": m.pause(),
+        "unpause": m.unpause(),
+        "mark": m.mark(1, 0, "x"),
+        "data": m.data(1, 0, {}),
+        "custom": m.custom({}),
+        "acknowledge": m.acknowledge(0),
+        "numbered": m.numbered(1, 0, m.segment_end(1, 0)),
+    }
+    if it.kind != "webrtc":
+        rows["sent"] = m.sent(1, 0)
+    for what, message in rows.items():
+        await it.refused(what, "out_of_state", m.segment_start(1), message)
+    await it.refused("one for an ended segment", "out_of_state", m.segment_start(1), m.segment_end(1, 0),
+                     m.mark(1, 0, "x"), requirement="LW-FEATURE-2")  # fmt: skip
+
+
+@case(
+    "receiver.registry.wrong_direction_numbered",
+    "LW-REGISTRY-2",
+    why="what is inside counts as it does outside",
+    features=("resume", "marks"),
+    wire=True,
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    for what, message in {
+        "stream_started": m.stream_started(1),
+        "stream_ended": m.stream_ended(1, 0),
+        "mark_reached": m.mark_reached(1, "x"),
+        "pause, which was not chosen": m.pause(),
+        "custom, which was not chosen": m.custom({}),
+    }.items():
+        await it.refused(what, "out_of_state", m.segment_start(1), m.numbered(2, 0, message))

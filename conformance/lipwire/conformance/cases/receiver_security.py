@@ -1,0 +1,122 @@
+"""What a receiver does with a peer that means harm, or is merely broken (SPEC §20)."""
+
+import base64
+import random
+from typing import Any, Final
+
+from .. import messages as m
+from ..case import case
+from ..play import CaseFailed
+from ..receiver_play import ReceiverPlay
+
+TOKEN: Final = "kit-token-7f3a9c51"
+
+
+def _damaged(seed: int, session: bytes) -> bytes:
+    """A message of a sender with a few bytes changed, left out, or put in."""
+    chance = random.Random(seed)
+    whole: list[list[Any]] = [
+        m.hello(session, features=["repair"], info={"a": [1, {"b": 2}]}),
+        m.segment_start(1, {"text": "Hello", "words": [[1, "a"], [2, "b"]]}),
+        m.audio(1, 0, m.pcm(20)),
+        m.segment_end(1, 480),
+        m.interrupt(1, 3),
+        m.ping(2**40),
+        m.close(0, "x", 5, {"a": 1}),
+        m.data(1, 2, {"words": [None, 1.5]}),
+        [70, {"a": b"x"}],
+    ]
+    data = bytearray(m.packed(chance.choice(whole)))
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(data))
+        match chance.randrange(3):
+            case 0:
+                data[at] = chance.randrange(256)
+            case 1:
+                del data[at : at + chance.randint(1, 3)]
+            case _:
+                data[at:at] = chance.randbytes(chance.randint(1, 5))
+        if not data:
+            break
+    return bytes(data)
+
+
+@case(
+    "receiver.security.damaged_messages",
+    "LW-SECURITY-1",
+    why="whatever bytes come, at most that one session ends, and with a word",
+    wire=True,
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    for seed in range(60 if it.kind == "websocket" else 20):
+        other = await it.beside()
+        data = _damaged(seed, other.session)
+        first = seed % 4 == 0
+        try:
+            await (other.connect() if first else other.open())
+        except CaseFailed:
+            return
+        other.send(data)
+        if not first:
+            other.send(m.ping(77))
+        elif data[:1] == b"\x9a":
+            other.send(m.close(0))  # it may have been welcomed
+        await other.answered("welcome" if first else "pong")
+        worded = bool(other.seen("pong") or other.seen("welcome")) or other.closed is not None or data[1:2] == b"\x03"
+        it.check(worded, f"{data.hex()}: a close message, or the session goes on", other.lately())
+        await other.leave()
+    await it.goes_on()
+
+
+@case(
+    "receiver.security.small_pieces",
+    "LW-SECURITY-3",
+    why="the window counts samples, so a chunk of one sample must not cost much more than its bytes",
+    needs=("hold",),
+    options={"limits": {"window": 2_400}, "reading": False},
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    pcm = m.pcm(1_200)
+    it.send(m.segment_start(1))
+    for at in range(1_200):
+        it.send(m.audio(1, at, pcm[2 * at : 2 * at + 2]))
+        if at % 100 == 99:
+            await it.fence()  # a lossy channel takes no burst
+    it.send(m.segment_end(1, 1_200))
+    await it.goes_on()
+    await it.do("release")
+    await it.heard(1, pcm)
+    await it.told("segment_end", segment=1, total=1_200)
+
+
+@case(
+    "receiver.security.secrets_are_not_logged",
+    "LW-SECURITY-2",
+    why="a log is read by more people than a token is meant for",
+    features=("resume",),
+    needs=("token",),
+    options={"token": TOKEN},
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open(auth=TOKEN)
+    await it.fence()
+    wrong = TOKEN[::-1]
+    refused = m.hello(bytes(16), features=it.offered(), auth=wrong)
+    await it.refused("another token", "unauthorized", refused, first=True, requirement="LW-OPEN-5")
+    credential = bytes(range(65, 81))
+    stolen = m.hello(it.session, generation=2, features=it.offered(), auth=TOKEN, resume=[credential, 0])
+    await it.refused("another credential", "resume_refused", stolen, first=True, requirement="LW-SECURITY-1")
+    it.send([40])
+    await it.closes("unknown_message", requirement="LW-SECURITY-1")
+    await it.do("fence")
+    assert it.secret is not None
+    hidden = [TOKEN, wrong]
+    for secret in (it.secret, credential):
+        hidden += [secret.hex(), base64.b64encode(secret).decode(), repr(secret)[2:-1]]
+    text = "\n".join(it.words())
+    found = [one for one in hidden if one in text]
+    it.check(not found, "neither token, secret nor credential on its standard error", f"{found} in {text[-500:]}")

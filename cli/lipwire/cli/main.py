@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
+from lipwire.conformance import command as conformance
+
 from . import decode, demo, receive, send, trace_view
 from .errors import FAILED, INSTALL, explain
 
@@ -19,6 +21,7 @@ EXAMPLES = """examples:
   lipwire receive ws://127.0.0.1:8765 --out heard    be an avatar that writes down what it hears
   lipwire send hello.wav ws://127.0.0.1:8765         be an agent that says what is in a file
   lipwire trace view session.jsonl                   look at what went over the wire
+  lipwire conformance run --driver "node driver.js"  test your own implementation against SPEC.md
 
 `lipwire COMMAND --help` says more of each. Exit codes: 0 all went well, 1 something failed, 2 wrong usage."""
 _INTERRUPTED = 130
@@ -40,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"lipwire {_version()} (protocol version 1)")
     top.add_argument("-v", "--verbose", action="store_true", help="write the log to standard error")
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (demo, send, receive, decode, trace_view):
+    for module in (demo, send, receive, decode, trace_view, conformance):
         module.add(commands)
     return top
 

@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgpack
 
+from lipwire.conformance.requirements import read_requirements
 from lipwire.protocol.codec import encode
-from lipwire.protocol.errors import CloseCode
 from lipwire.protocol.messages import (
     AudioMessage,
     CloseMessage,
@@ -37,55 +35,9 @@ from lipwire.protocol.messages import (
 from lipwire.protocol.registry import BY_MESSAGE
 
 SPEC = Path(__file__).parent.parent / "SPEC.md"
-_CODES = {code.name.lower() for code in CloseCode}
-STATEMENT = re.compile(r"^\*\*(LW-[A-Z0-9]+-\d+)\*\* \((sender|receiver|both)\) (.+)$", re.MULTILINE)
-_LEVELS = ("MUST", "SHOULD", "MAY")
-_FEATURE_OF_TOPIC = {
-    "REPAIR": "repair",
-    "CONTROL": "resume",
-    "RESUME": "resume",
-    "PAUSE": "pause",
-    "MARK": "marks",
-    "DATA": "data",
-    "CUSTOM": "custom",
-    "ROOM": "rooms",
-    "V0": "version 0",
-}
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """One numbered statement of SPEC.md."""
-
-    id: str
-    role: str
-    text: str
-
-    @property
-    def level(self) -> str:
-        """The strongest key word in it."""
-        return next((level for level in _LEVELS if re.search(rf"\b{level}\b", self.text)), "")
-
-    @property
-    def needs(self) -> str:
-        """What has to be in use for it to bind."""
-        return _FEATURE_OF_TOPIC.get(self.id.split("-")[1], "core")
-
-    @property
-    def codes(self) -> list[str]:
-        """The close codes that it names."""
-        names = re.findall(r"`(\w+)`", self.text)
-        return [name for name in dict.fromkeys(names) if name in _CODES]
-
-
-def requirements(text: str) -> list[Requirement]:
-    """Every numbered statement, in the order of the text."""
-    return [Requirement(*match) for match in STATEMENT.findall(text)]
-
-
 def appendix_c(text: str) -> str:
     """The list of requirements."""
-    found = requirements(text)
+    found = read_requirements(text)
     lines = [
         "## Appendix C. Requirements",
         "",

@@ -12,12 +12,13 @@ import pytest
 from lipwire.protocol import limits
 from lipwire.protocol.codec import decode
 from lipwire.protocol.errors import CloseCode, RemoteProtocolError
+from lipwire.conformance.requirements import read_requirements
 from lipwire.protocol.fields import Lenient, Nil
 from lipwire.protocol.registry import IGNORABLE, REGISTRY, Feature, Role
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "SPEC.md").read_text()
-PARTS = ("protocol", "sender", "receiver", "transports", "cli", "tests", "examples", "scripts")
+PARTS = ("protocol", "sender", "receiver", "transports", "conformance", "cli", "tests", "examples", "scripts")
 
 
 def _load_tool():
@@ -29,7 +30,7 @@ def _load_tool():
 
 
 tool = _load_tool()
-REQUIREMENTS = tool.requirements(TEXT)
+REQUIREMENTS = read_requirements(TEXT)
 
 
 def section(title: str) -> str:

@@ -35,6 +35,8 @@ from lipwire.protocol.messages import (
 from lipwire.protocol.registry import BY_MESSAGE
 
 SPEC = Path(__file__).parent.parent / "SPEC.md"
+
+
 def appendix_c(text: str) -> str:
     """The list of requirements."""
     found = read_requirements(text)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from lipwire.conformance.requirements import read_requirements
 from lipwire.protocol import limits
 from lipwire.protocol.codec import decode
 from lipwire.protocol.errors import CloseCode, RemoteProtocolError
-from lipwire.conformance.requirements import read_requirements
 from lipwire.protocol.fields import Lenient, Nil
 from lipwire.protocol.registry import IGNORABLE, REGISTRY, Feature, Role
 
@@ -81,6 +81,8 @@ def test_every_id_that_is_mentioned_exists():
             if path.suffix not in {".py", ".js", ".mjs", ".md"} or "node_modules" in path.parts:
                 continue
             for mention in re.findall(r"LW-[A-Z0-9]+(?:-\d+)?", path.read_text()):
+                if mention == "LW-NONE-1":  # stands in tests for an id that does not exist
+                    continue
                 assert mention in known or mention in topics, f"{path.relative_to(ROOT)} mentions {mention}"
     for mention in re.findall(r"LW-[A-Z0-9]+-\d+", TEXT):
         assert mention in known, mention

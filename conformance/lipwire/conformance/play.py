@@ -125,6 +125,8 @@ class Play(ABC):
         self._began = time.monotonic()
         self._own: set[int] = set()
         """The numbers of this peer's transports."""
+        self._since = 0
+        """Where in the trace it came to be: events before were not for it."""
         self._counter = count(1)
         self._beside: list[Play] = []
         self._cursors: dict[str, int] = {}
@@ -388,7 +390,7 @@ class Play(ABC):
         return self.over or (self.closed is not None and self.closed.by is self.role and name != "close")
 
     def _is(self, entry: Entry, name: str, where: Callable[[Any], bool] | None, fields: dict[str, Any]) -> bool:
-        if entry.by is not self.role or (entry.kind != "event" and entry.transport not in self._own):
+        if not self._is_for_it(entry):
             return False
         kind, _, rest = name.rpartition(" ")
         if entry.name != rest or entry.kind != (kind or "message"):
@@ -400,9 +402,15 @@ class Play(ABC):
                 return False
         return where is None or bool(where(subject))
 
+    def _is_for_it(self, entry: Entry) -> bool:
+        """Whether it came from the implementation, to this peer of the kit."""
+        if entry.kind == "event":
+            return entry.by is self.role and entry.index >= self._since
+        return entry.by is self.role and entry.transport in self._own
+
     def lately(self) -> str:
         """What came, newest last, for a failure."""
-        mine = (e for e in self.trace if e.by is self.role and (e.kind == "event" or e.transport in self._own))
+        mine = filter(self._is_for_it, self.trace)
         names = [f"{entry.name}{_values(entry)}" for entry in mine]
         end = " and the transport ended" if self.over else ""
         return ("it did not come. What came: " + "; ".join(names[-8:]) + end) if names else "nothing came" + end

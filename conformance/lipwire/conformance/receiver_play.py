@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
-from lipwire.protocol.errors import CloseCode
 from lipwire.protocol.registry import Role
 
 from . import messages as m
 from .links import connect_to, offer_to
-from .play import PATIENCE, CaseFailed, Play, TransportGone, close_words
+from .play import CaseFailed, TransportGone
+from .tables import Tables
 from .trace import Entry
 
 
-class ReceiverPlay(Play):
+class ReceiverPlay(Tables):
     """The implementation receives; the kit's peer is the sender."""
 
     role = Role.RECEIVER
@@ -71,6 +70,14 @@ class ReceiverPlay(Play):
 
     # -- further sessions ----------------------------------------------------------------------------------
 
+    async def another(self) -> ReceiverPlay:
+        """See :meth:`Tables.another`."""
+        return await self.beside()
+
+    async def meet(self) -> None:
+        """See :meth:`Tables.meet`."""
+        await self.connect()
+
     async def beside(self) -> ReceiverPlay:
         """Another peer of the kit, for a session of its own beside this one; both write into the one trace."""
         if not self.started:
@@ -103,69 +110,9 @@ class ReceiverPlay(Play):
         self.check(not other.seen("welcome"), "no welcome", "", requirement)
         await other.leave()
 
-    async def refused(
-        self,
-        what: str,
-        code: str | tuple[str, ...],
-        *messages: m.Raw,
-        first: bool = False,
-        requirement: str | None = None,
-    ) -> None:
-        """Check that a session of its own is closed with that code (or one of several) when these messages come.
-
-        ``first``: they come in the place of hello. What goes wrong is noted, and the script goes on: for tables. It
-        does not where nothing comes at all.
-        """
-        codes = (code,) if isinstance(code, str) else code
-        other = await self.beside()
-        try:
-            await (other.connect() if first else other.open())
-        except CaseFailed:
-            return
-        self.step(f"{what}: close {' or '.join(codes)}?")
-        for message in messages:
-            other.send(message)
-        if first:
-            answered = await other.answered("welcome")
-        else:  # what does not refuse it answers this, and so shows that it has passed it over
-            other.send_exactly(m.ping(1 << 40))
-            answered = await other.answered("pong", t1=1 << 40)
-        closed = other.closed if other.closed is not None and other.closed.by is self.role else None
-        self.check(
-            closed is not None and closed.message[0] in [CloseCode[one.upper()] for one in codes],
-            f"{what}: close {' or '.join(codes)}",
-            lambda: close_words(closed) if closed is not None else other.lately(),
-            requirement,
-        )
-        await other.leave()
-        if not answered:
-            raise CaseFailed
-
-    async def answered(self, name: str, **fields: Any) -> bool:
-        """Wait for a message of that name, a close, or the end of the transport."""
-
-        def came() -> bool:
-            return self.closed is not None or self.over or bool(self.seen(name, **fields))
-
-        return await self._wait_until(came, PATIENCE)
-
-    async def accepted(
-        self, what: str, *messages: m.Raw, hello: Mapping[str, Any] | None = None, requirement: str | None = None
-    ) -> None:
-        """Check that a session of its own opens, and goes on when these messages come: for tables, as above."""
-        other = await self.beside()
-        self.step(f"{what}: does it go on?")
-        before = len(self.checks)
-        try:
-            await other.open(**(hello or {}))
-            other.send(*messages)
-            await other.fence()
-        except CaseFailed:
-            del self.checks[before:]  # in their place one that says what it was about
-            self.check(False, f"{what}: the session goes on", other.lately(), requirement)
-            return
-        self.check(True, f"{what}: the session goes on", "", requirement)
-        await other.leave()
+    async def answers(self, *, first: bool) -> bool:
+        """See :meth:`Tables.answers`: a hello is answered by itself."""
+        return await (self.answered("welcome") if first else super().answers(first=first))
 
     async def resume(self, *, again: bool = True, **hello: Any) -> Entry:
         """Connect again and resume the session; ``again``: send what was not acknowledged, as LW-RESUME-8 asks."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from base64 import b64encode
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -14,8 +15,9 @@ from lipwire.protocol.registry import Role
 from . import messages as m
 from .credit import most_out
 from .links import answer_to, listening
-from .play import PATIENCE, Play
+from .play import PATIENCE
 from .ranges import Ranges
+from .tables import Tables
 from .trace import Entry
 from .verdicts import Closing
 
@@ -25,7 +27,7 @@ QUIET: Final = 0.25
 """Seconds without audio after which a sender is taken to send none."""
 
 
-class SenderPlay(Play):
+class SenderPlay(Tables):
     """The implementation sends; the kit's peer is the receiver."""
 
     role = Role.SENDER
@@ -83,6 +85,11 @@ class SenderPlay(Play):
         first = self.case.requirements[0]
         return first if first.split("-")[1] in ("OPEN", "RESUME", "INVARIANT", "CLOSE") else "LW-OPEN-1"
 
+    async def meet(self) -> None:
+        """Let it connect, and take its hello."""
+        await self.connect()
+        await self.take_hello()
+
     async def open(self, **welcome: Any) -> Entry:
         """Let it connect, take its hello, and send welcome (with these fields other than usual)."""
         await self.connect()
@@ -103,8 +110,12 @@ class SenderPlay(Play):
         wanted = dict.fromkeys([*self.case.features, *required])
         return [name for name in wanted if name in self.hello.features]
 
-    def welcome(self, *, limits: dict[str, Any] | None = None, **fields: Any) -> None:
+    def welcome(self, **fields: Any) -> None:
         """Answer the hello."""
+        self.send_exactly(self.make_welcome(**fields))
+
+    def make_welcome(self, *, limits: dict[str, Any] | None = None, **fields: Any) -> list[Any]:
+        """The welcome that the kit sends, with these fields other than usual."""
         missing = [name for name in self.case.features if name not in self.hello.features]
         self.require(
             not missing, f"the declared features {', '.join(missing)} are offered",
@@ -120,7 +131,7 @@ class SenderPlay(Play):
             "generation": self.hello.generation, "format": self.hello.formats[0], "features": self.features,
             "limits": self.limits,
         }  # fmt: skip
-        self.send_exactly(m.welcome(fields.pop("session", self.hello.session), **(options | fields)))
+        return m.welcome(fields.pop("session", self.hello.session), **(options | fields))
 
     async def reopen(self, *, again: bool = True, **welcome: Any) -> Entry:
         """Let it connect again, and let it resume with the state that the kit has."""
@@ -135,6 +146,35 @@ class SenderPlay(Play):
         if again:
             self.send_again()
         return found
+
+    # -- further sessions ----------------------------------------------------------------------------------
+
+    async def another(self) -> SenderPlay:
+        """See :meth:`Tables.another`. A driver has one sender at a time: the one before is stopped."""
+        if self.started and self.driver is not None:
+            await self.driver.do("stop")
+        other = SenderPlay(
+            self.case, self.driver, transport=self.kind, patience=self.patience, declared=self.declared,
+            watch=self.watch,
+        )  # fmt: skip
+        self._share(other)
+        other.started, other._since = False, len(self.trace)
+        self.started = True  # so that the end of the case stops it
+        return other
+
+    async def prepared(self, messages: Sequence[Any], *, first: bool = False) -> list[m.Raw]:
+        """See :meth:`Tables.prepared`.
+
+        A message may be a function: of this play for the ``first`` one; of a segment's id otherwise, and then a segment
+        of 480 samples is said before it.
+        """
+        if first:
+            return [message(self) if callable(message) else message for message in messages]
+        if not any(map(callable, messages)):
+            return list(messages)
+        segment = await self.say(m.pcm(480))
+        await self.arrives(segment, 480)
+        return [message(segment) if callable(message) else message for message in messages]
 
     # -- its user, through the driver ----------------------------------------------------------------------
 
@@ -300,8 +340,9 @@ class SenderPlay(Play):
     async def leave(self) -> Closing:
         """See :meth:`Play.leave`; closes the kit's server after it."""
         how = await super().leave()
-        if self._serving is not None:
+        serving, self._serving = self._serving, None
+        if serving is not None:
             with suppress(Exception):
                 async with asyncio.timeout(5.0):
-                    await self._serving.__aexit__(None, None, None)
+                    await serving.__aexit__(None, None, None)
         return how

@@ -125,7 +125,7 @@ async def _(it: ReceiverPlay) -> None:
         "the same one twice": [1, 1],
         "the greatest integer": [2**53 - 1, 1],
     }.items():
-        await it.accepted(f"versions: {what}", hello={"versions": versions})
+        await it.accepted(f"versions: {what}", opening={"versions": versions})
     chosen = {entry.message.version for entry in it.trace if entry.name == "welcome"}
     it.check(chosen == {1}, "version 1 is chosen", f"{chosen}")
 
@@ -212,11 +212,11 @@ async def _(it: ReceiverPlay) -> None:
         "an empty info": {"info": {}},
     }
     for what, hello in within.items():
-        await it.accepted(what, hello=hello)
-    await it.accepted("info of 16,384 bytes", hello={"info": m.content(16_384)}, requirement="LW-LIMIT-2")
+        await it.accepted(what, opening=hello)
+    await it.accepted("info of 16,384 bytes", opening={"info": m.content(16_384)}, requirement="LW-LIMIT-2")
     free = {"big": 2**64 - 1, "below": -(2**63), "float": 1.5, "nil": None, "bin": b"\0", "list": [{"a": True}]}
-    await it.accepted("any value within info", hello={"info": free}, requirement="LW-WIRE-3")
-    await it.accepted("generation 2^53 - 1", hello={"generation": 2**53 - 1}, requirement="LW-WIRE-3")
+    await it.accepted("any value within info", opening={"info": free}, requirement="LW-WIRE-3")
+    await it.accepted("generation 2^53 - 1", opening={"generation": 2**53 - 1}, requirement="LW-WIRE-3")
     whole = m.hello(it.session, features=features)
     for what, message, requirement in (
         ("absent fields left off", whole[:8], "LW-WIRE-6"),
@@ -251,7 +251,7 @@ async def _(it: ReceiverPlay) -> None:
         "message beyond its cap": {"message": 2**53 - 1},
         "unknown keys": {"message": 65_536, "com.example.x": [1.5, {"a": None}], "window": -1.5, "": ""},
     }.items():
-        await it.accepted(f"limits: {what}", hello={"limits": limits})
+        await it.accepted(f"limits: {what}", opening={"limits": limits})
     for value in (0, 1, 4_095):
         hello = m.hello(it.session, features=it.offered(), limits={"message": value})
         await it.refused(f"message {value}", "invalid_field", hello, first=True)

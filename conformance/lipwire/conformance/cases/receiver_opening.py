@@ -184,7 +184,7 @@ TOKEN = "s3cret-of-the-kit-\u00e9"
     judged=False,
 )
 async def _(it: ReceiverPlay) -> None:
-    await it.accepted("the token", hello={"auth": TOKEN})
+    await it.accepted("the token", opening={"auth": TOKEN})
     for what, token in {
         "none": None,
         "an empty one": "",
@@ -197,7 +197,7 @@ async def _(it: ReceiverPlay) -> None:
     }.items():
         hello = m.hello(it.session, features=it.offered(), auth=token)
         await it.refused(f"token: {what}", "unauthorized", hello, first=True)
-    await it.accepted("the token, after all that", hello={"auth": TOKEN})
+    await it.accepted("the token, after all that", opening={"auth": TOKEN})
 
 
 @case(
@@ -208,7 +208,7 @@ async def _(it: ReceiverPlay) -> None:
 )
 async def _(it: ReceiverPlay) -> None:
     for token in ("anything", b"\xff\x00"):
-        await it.accepted(f"token {token!r}", hello={"auth": token})
+        await it.accepted(f"token {token!r}", opening={"auth": token})
 
 
 # -- time and room ---------------------------------------------------------------------------------------------------

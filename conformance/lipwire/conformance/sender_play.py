@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -25,6 +25,11 @@ NACK_EVERY: Final = 1.0
 """Seconds in which what is missing is waited for before the kit asks for it."""
 QUIET: Final = 0.25
 """Seconds without audio after which a sender is taken to send none."""
+
+
+def welcome_with(**fields: Any) -> Callable[[SenderPlay], list[Any]]:
+    """A welcome with these fields other than usual, for a row of :meth:`SenderPlay.refused` with ``first``."""
+    return lambda play: play.make_welcome(**fields)
 
 
 class SenderPlay(Tables):

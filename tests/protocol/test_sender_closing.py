@@ -107,6 +107,15 @@ def test_hello_that_is_not_answered() -> None:
     assert peer.core.state is SessionState.OPEN
 
 
+@pytest.mark.parametrize(
+    ("binding", "offered"), [(RELIABLE, set()), (WEBRTC, {"repair"}), (ROOM, {"repair", "resume"})]
+)
+def test_what_the_binding_requires_is_offered_whatever_the_user_wants(binding: Any, offered: set[str]) -> None:
+    peer = PlayedReceiver(open=False, binding=binding, settings={"features": frozenset()})
+    hello = peer.attach()
+    assert {name for name in hello.features if "." not in name} == offered  # LW-BINDING-1
+
+
 @pytest.mark.parametrize("binding", [RELIABLE, WEBRTC])
 def test_over_reliable_control_hello_is_sent_once(binding: Any) -> None:
     peer = PlayedReceiver(open=False, binding=binding)

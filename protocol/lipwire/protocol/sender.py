@@ -40,7 +40,7 @@ from .messages import (
     Welcome,
 )
 from .outgoing import OutgoingSegment
-from .registry import Feature
+from .registry import Feature, required_features
 from .sender_handshake import SenderSettings, check_state, check_welcome, credentials, make_hello
 from .sender_reports import SenderReports
 from .states import HANDSHAKE, SegmentState, SessionInput, SessionState
@@ -294,7 +294,8 @@ class SenderConnection(SenderReports):
                 return  # the answer to a repeated hello (LW-OPEN-12)
             raise RemoteProtocolError(CloseCode.OUT_OF_STATE, "welcome in an open session")
         resuming = self.state is SessionState.REOPENING
-        hello = make_hello(self.settings, self.session, self.generation)
+        required = required_features(self.binding)
+        hello = make_hello(self.settings, self.session, self.generation, required)
         pcm = check_welcome(message, hello, self.binding, before=self._welcome if resuming else None)
         limits = parse_welcome_limits(message.limits, pcm)
         backlog: list[bytes] = []
@@ -308,7 +309,8 @@ class SenderConnection(SenderReports):
         self.format = pcm
         for segment in self._segments:
             segment.frame_bytes = pcm.frame_bytes
-        self.features = frozenset(f for f in self.settings.features if f.value in message.features)
+        offered = self.settings.features | required
+        self.features = frozenset(f for f in offered if f.value in message.features)
         self._repairs = Feature.REPAIR in self.features and not self.binding.media_reliable
         self.window = int(limits["window"])
         self._cooldown = limits["cooldown"]
@@ -391,7 +393,8 @@ class SenderConnection(SenderReports):
         generation = self.generation + 1
         auth, credential = credentials(self.settings, binding, self.session, generation, secret)
         resume = None if credential is None else [credential, self.numbered.taken]
-        return encode(make_hello(self.settings, self.session, generation)._replace(auth=auth, resume=resume))
+        hello = make_hello(self.settings, self.session, generation, required_features(binding))
+        return encode(hello._replace(auth=auth, resume=resume))
 
     def _live(self, number: int) -> OutgoingSegment | None:
         """The user's segment if it is live.

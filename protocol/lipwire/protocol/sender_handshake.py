@@ -33,15 +33,20 @@ class SenderSettings:
     """On broadcast media: the key under which the token and resume credentials are HMACs (LW-ROOM-2)."""
 
 
-def make_hello(settings: SenderSettings, session: bytes, generation: int) -> Hello:
-    """Make the hello of one transport, with a meaningless feature among those offered (LW-GREASE-1)."""
+def make_hello(
+    settings: SenderSettings, session: bytes, generation: int, required: frozenset[Feature] = frozenset()
+) -> Hello:
+    """Make the hello of one transport, with a meaningless feature among those offered (LW-GREASE-1).
+
+    ``required``: features that the transport can not do without, which are offered in any case (LW-BINDING-1).
+    """
     return Hello(
         magic=MAGIC,
         versions=[VERSION],
         session=session,
         generation=generation,
         formats=[pcm.as_field() for pcm in settings.formats],
-        features=[*sorted(feature.value for feature in settings.features), f"grease.{session[:4].hex()}"],
+        features=[*sorted(feature.value for feature in settings.features | required), f"grease.{session[:4].hex()}"],
         limits=settings.limits.as_hello_field(),
         info=dict(settings.info) or None,
     )

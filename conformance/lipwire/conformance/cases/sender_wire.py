@@ -1,5 +1,7 @@
 """How a sender reads the wire (SPEC §2)."""
 
+from typing import Any
+
 from lipwire.protocol.channels import Channel
 
 from .. import messages as m
@@ -264,7 +266,7 @@ async def _(it: SenderPlay) -> None:
     await it.write(segment, m.pcm(2_400))
     await it.arrives(segment, 2_400, "LW-WIRE-13")
 
-    async def on_media(what: str, message: m.Raw, sign: str, **fields: int) -> None:
+    async def on_media(what: str, message: m.Raw, sign: str, **fields: Any) -> None:
         for _ in range(20):  # media may lose
             it.send(message, channel=Channel.MEDIA)
             if await it.find(sign, within=0.3, **fields) is not None:

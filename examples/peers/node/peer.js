@@ -4,7 +4,7 @@
 // Whoever owns it calls peer.start() once it is open, peer.receive(message) for each message (bytes, or a string for a
 // text message), and peer.transportClosed() when it has gone. Positions and counts are samples per channel.
 
-import { CODES, LipwireError, codeName, decode, encode, shown, understand } from './wire.js';
+import { CODES, LipwireError, Misuse, checkLimits, codeName, decode, encode, shown, understand } from './wire.js';
 
 export const VERSION = 1;
 const SAMPLE_BYTES = { s16le: 2, f32le: 4 };
@@ -28,6 +28,7 @@ export class Peer {
     this.on = options.on ?? {};
     this.state = 'opening'; // then 'open', then 'closed'
     this.messageLimit = options.message ?? 65536; // ours
+    checkLimits({ message: this.messageLimit });
     this.theirMessageLimit = 65536; // LW-WIRE-8: the default, until we hear it
     this.repair = null; // the feature, once it is chosen
     this.rtt = null; // ms
@@ -36,19 +37,25 @@ export class Peer {
   }
 
   start() {
+    if (this.state === 'closed') return;
     this.startedAt = this.lastIn = this.lastOut = this.lastPing = this.pongsSince = now();
     this.timer = setInterval(() => this.guard(() => this.everyTick(now())), TICK);
   }
 
   /** What both roles do once welcome was sent or received. */
-  open(format, limits) {
+  open(format, features, limits) {
     this.state = 'open';
-    this.format = format;
-    this.rate = format[1];
-    this.frame = SAMPLE_BYTES[format[0]] * format[2]; // bytes of a PCM frame
+    this.features = features;
+    this.use(format);
     this.limits = limits;
     this.send(64 + Math.floor(Math.random() * 64), grease()); // LW-GREASE-1
     this.ping(); // so that the round trip is known
+  }
+
+  use(format) {
+    this.format = format;
+    this.rate = format[1];
+    this.frame = SAMPLE_BYTES[format[0]] * format[2]; // bytes of a PCM frame
   }
 
   // ---- sending
@@ -61,7 +68,7 @@ export class Peer {
   sendOn(media, name, fields) {
     if (this.state === 'closed') return null; // LW-CLOSE-1
     const bytes = encode(name, fields);
-    if (bytes.length > this.theirMessageLimit) throw new RangeError('larger than the other peer accepts'); // LW-BINDING-4
+    if (bytes.length > this.theirMessageLimit) throw new Misuse('larger than the other peer accepts'); // LW-BINDING-4
     this.lastOut = now();
     if (!media || name === 'interrupt') this.transport.send('control', bytes);
     if (media) this.transport.send('media', bytes);
@@ -91,6 +98,8 @@ export class Peer {
     }
   }
 
+  ignores() { return false; }
+
   /** LW-WIRE-14: size and structure (decode), type and fields (understand), direction, state and feature; then meaning. */
   take(bytes) {
     const message = decode(bytes, this.messageLimit);
@@ -98,7 +107,7 @@ export class Peer {
     const understood = understand(message);
     if (!understood) return undefined;
     const { name, from, feature, fields } = understood;
-    if (this.isRepeat(name, fields, bytes)) return undefined;
+    if (this.ignores(name, fields)) return undefined;
     const legal = (this.state === 'open') !== (name === 'hello' || name === 'welcome');
     const chosen = feature === 'core' || (feature === 'repair' && this.repair !== null); // LW-FEATURE-2
     if (from === this.role || !legal || !chosen) throw new LipwireError('out_of_state', name); // LW-REGISTRY-2

@@ -1,11 +1,14 @@
 // Lipwire 1: the receiver, core profile; with the feature `repair` when options.repair has the module repair.js.
 
 import { Peer, VERSION, clock, isFormat, now, same } from './peer.js';
-import { LipwireError, checkMap, decode, limitsOf, understand } from './wire.js';
+import { LipwireError, checkLimits, checkMap, decode, encode, limitsOf, understand } from './wire.js';
 
 const LONGEST = 2 ** 40; // samples of a segment (LW-AUDIO-11)
+const HELLO_BYTES = 65536; // of a hello, whatever we announce (LW-WIRE-8)
+const CUT_HEAD = 24, CUT_ROW = 19; // bytes of a cut, at most
 const EARLY_CUTS = 64; // LW-INTERRUPT-5
 const PROGRESS_REPEAT = 500; // ms (LW-PROGRESS-5)
+const GRACE = 5000; // ms (LW-INTERRUPT-7)
 const PLAYED = 0, INTERRUPTED = 1, FAILED = 2; // causes (§6.9)
 
 /** What has arrived of a segment and was not handed out. Audio comes in order here (LW-AUDIO-8). */
@@ -42,12 +45,13 @@ class InOrder {
 export class Receiver extends Peer {
   /**
    * options.formats ([[encoding, rate, channels]]), options.limits ({ window (s), cooldown, keepalive, segments }),
-   * options.demand (samples that the consumer takes before it grants more; Infinity unless set), options.authorize(auth),
-   * options.busy. options.on: open(format), segmentStart(id, metadata), audio(id, position, bytes), segmentEnd(id, total),
-   * interrupted(id, consumed), closed(how): the consumer stops what it plays then, too (LW-CLOSE-3).
+   * options.grace (ms), options.demand (samples that the consumer takes before it grants more; Infinity unless set), options.authorize(auth),
+   * options.busy(). options.on: open(format), segmentStart(id, metadata), audio(id, position, bytes), segmentEnd(id, total),
+   * interrupted(id, consumed): the consumer stops playing it, also because the session is over; closed(how).
    */
   constructor(transport, options = {}) {
     super('receiver', transport, options);
+    checkLimits(options.limits);
     this.demand = options.demand ?? Infinity;
     this.live = new Map(); // by id: started and not over
     this.highest = 0; // the highest id started
@@ -61,12 +65,13 @@ export class Receiver extends Peer {
 
   take(bytes) {
     if (this.state === 'opening') this.takeFirst(bytes);
+    else if (same(this.firstHello, bytes)) this.transport.send('control', this.welcome); // LW-OPEN-9
     else super.take(bytes);
   }
 
   takeFirst(bytes) {
     let message = [];
-    try { message = decode(bytes, this.messageLimit); } catch (error) { if (error.codeName !== 'malformed') throw error; }
+    try { message = decode(bytes, HELLO_BYTES); } catch (error) { if (error.codeName !== 'malformed') throw error; }
     const [type, magic, versions] = message;
     if (type !== 1 || magic !== 'lipwire' || !Array.isArray(versions)) throw new LipwireError('not_lipwire'); // LW-INVARIANT-4
     if (!versions.includes(VERSION)) { // LW-INVARIANT-3: before anything else is looked at
@@ -80,7 +85,7 @@ export class Receiver extends Peer {
     this.theirMessageLimit = limitsOf(announced, ['message']).message;
     const { authorize, busy, formats: ours = [['s16le', 24000, 1]], limits = {}, repair, info } = this.options;
     if (resume) throw new LipwireError('unknown_session', 'sessions are not resumed here'); // LW-RESUME-4
-    if (busy) throw new LipwireError('busy', 'busy', null, 1000); // LW-OPEN-11
+    if (busy?.()) throw new LipwireError('busy', 'busy', null, 1000); // LW-OPEN-11
     if (authorize && !authorize(auth)) throw new LipwireError('unauthorized'); // LW-OPEN-5
     if (this.transport.mediaLossy && !features.includes('repair')) { // LW-BINDING-2
       throw new LipwireError('feature_required', 'repair', { features: ['repair'] });
@@ -93,18 +98,14 @@ export class Receiver extends Peer {
       message: this.messageLimit,
       cooldown: limits.cooldown ?? 300,
       keepalive: limits.keepalive ?? 5000,
-      segments: limits.segments ?? 64,
+      segments: Math.min(limits.segments ?? 64, Math.floor((this.theirMessageLimit - CUT_HEAD) / CUT_ROW)), // LW-BINDING-4
     };
-    this.welcome = this.send('welcome', VERSION, session, generation, format, chosen, chosenLimits, null, null, checkMap(info));
-    this.open(format, chosenLimits);
+    const fields = [VERSION, session, generation, format, chosen, chosenLimits, null, null, checkMap(info)];
+    if (encode('welcome', fields).length > this.theirMessageLimit) fields.pop(); // LW-BINDING-4: without info
+    this.welcome = this.send('welcome', ...fields);
+    this.open(format, chosen, chosenLimits);
     if (chosen.length) this.repair = new repair.ReceiverRepair(this);
     this.on.open?.(format);
-  }
-
-  isRepeat(name, fields, bytes) { // LW-OPEN-9
-    if (name !== 'hello' || !same(bytes, this.firstHello)) return false;
-    this.transport.send('control', this.welcome);
-    return true;
   }
 
   // ---- what the sender says
@@ -167,6 +168,11 @@ export class Receiver extends Peer {
     if (used > this.limits.window) throw new LipwireError('window_exceeded');
   }
 
+  /** LW-CREDIT-3: of what the sender says it has sent. */
+  checkReach(s, position) {
+    if (position - s.consumed > this.limits.window) throw new LipwireError('window_exceeded');
+  }
+
   take_segment_end(id, total) {
     const s = this.find(id);
     if (s === null) return; // LW-SEGMENT-8
@@ -175,11 +181,19 @@ export class Receiver extends Peer {
     const missing = !this.repair && total > s.buffer.received; // LW-AUDIO-8
     const least = Math.max(s.buffer.highest, s.known ?? 0);
     if (s.total !== null || missing || total < least || total > LONGEST) throw new LipwireError('invalid_position', 'total');
+    this.checkReach(s, total);
     s.total = total;
     this.deliver();
   }
 
-  take_sent(id, position) { this.repair.sent(this.find(id), position); }
+  take_sent(id, position) {
+    const s = this.find(id);
+    if (s === null) return; // LW-SEGMENT-8
+    if (s === undefined) throw new LipwireError('invalid_segment', 'sent of what was never started');
+    if (position > (s.total ?? LONGEST)) throw new LipwireError('invalid_position', 'sent'); // LW-AUDIO-10, LW-AUDIO-11
+    this.checkReach(s, position);
+    s.known = Math.max(s.known ?? 0, position); // what is missing below it is asked for (LW-REPAIR-1)
+  }
 
   take_interrupt(first, last) {
     if (last < first) throw new LipwireError('invalid_field', 'interrupt');
@@ -195,7 +209,7 @@ export class Receiver extends Peer {
   cut(segments) {
     this.repair?.drop((id) => this.cutEarly(id));
     const fresh = segments.filter((s) => !s.isCut);
-    for (const s of fresh) s.isCut = true; // LW-INTERRUPT-3: all of them before anybody is told of one
+    for (const s of fresh) Object.assign(s, { isCut: true, cutAt: now() }); // LW-INTERRUPT-3: all of them before anybody is told of one
     for (const s of fresh) {
       s.buffer = null;
       if (s.consumed === 0 && !s.endGiven) this.finishSegment(s, 0, true, INTERRUPTED); // LW-INTERRUPT-7
@@ -221,9 +235,9 @@ export class Receiver extends Peer {
 
   deliverNext() {
     const s = [...this.live.values()].find((o) => !o.isCut && !o.endGiven);
-    const samples = Math.min(s?.buffer.waiting ?? 0, this.demand);
-    if (!s || (samples === 0 && s.consumed !== s.total)) return false;
-    if (!s.begun) {
+    if (!s || this.demand === 0) return false;
+    const samples = Math.min(s.buffer.waiting, this.demand);
+    if (!s.begun) { // its beginning waits for nothing of it
       s.begun = true;
       this.on.segmentStart?.(s.id, s.metadata);
     } else if (samples > 0) {
@@ -233,16 +247,25 @@ export class Receiver extends Peer {
       this.demand -= bytes.length / this.frame;
       this.report(s, this.limits.window / 4);
       this.on.audio?.(s.id, position, bytes);
-    } else {
+    } else if (s.consumed === s.total) {
       s.endGiven = true;
       this.on.segmentEnd?.(s.id, s.total);
-    }
+    } else return false;
     return true;
   }
+
+  /** The consumer takes nothing more until it grants. */
+  hold() { this.demand = 0; }
 
   /** The consumer takes so many samples more. */
   grant(samples) {
     this.demand += samples;
+    this.guard(() => this.deliver());
+  }
+
+  /** The consumer: it has reset after a cut (LW-COOLDOWN-1). */
+  reset() {
+    this.resetting.clear();
     this.guard(() => this.deliver());
   }
 
@@ -262,11 +285,11 @@ export class Receiver extends Peer {
 
   /** The consumer: playback has ended, was given up (failed), or has stopped after an interrupt (LW-STREAM-2). */
   ended(id, { position = null, failed = false } = {}) {
+    this.resetting.delete(id); // LW-COOLDOWN-2: also when its grace is over
     const s = this.live.get(id);
-    if (!s) return;
-    let heard = position === null ? null : Math.min(position, s.consumed); // LW-STREAM-3
-    const whole = !failed && (s.isCut ? heard === s.total : s.endGiven); // LW-STREAM-4: the cut may have come too late
-    if (whole) heard = s.total;
+    if (!s) return void this.guard(() => this.deliver());
+    const heard = position === null ? null : Math.min(position, s.consumed); // LW-STREAM-3
+    const whole = !failed && heard === s.total; // LW-STREAM-4: a cut may have come too late
     this.guard(() => {
       this.finishSegment(s, heard, s.isCut && !whole, whole ? PLAYED : s.isCut && !failed ? INTERRUPTED : FAILED);
       this.deliver(); // the consumer may just have reset
@@ -275,7 +298,6 @@ export class Receiver extends Peer {
 
   finishSegment(s, position, interrupted, cause) {
     this.live.delete(s.id);
-    this.resetting.delete(s.id);
     if (position === null && s.played !== null) this.sendOn(false, 'progress', this.progress(s)); // LW-STREAM-3
     this.send('stream_ended', s.id, position, interrupted, cause);
   }
@@ -287,6 +309,7 @@ export class Receiver extends Peer {
     if (t >= this.coolUntil) this.resetting.clear();
     this.deliver();
     for (const s of this.live.values()) {
+      if (s.isCut && t - s.cutAt >= (this.options.grace ?? GRACE)) this.finishSegment(s, s.played, true, INTERRUPTED); // LW-INTERRUPT-7
       if (this.transport.mediaLossy && t - s.reportedAt >= PROGRESS_REPEAT) s.reported = [0, 0, null, 0]; // LW-PROGRESS-5
       this.report(s, 0); // LW-PROGRESS-1: at the latest 20 ms after a change
     }
@@ -308,5 +331,9 @@ export class Receiver extends Peer {
     return [s.id, received, s.consumed, s.played, t, s.grew === null ? 0 : t - s.grew, highest > received ? highest : null];
   }
 
-  sessionEnded() { this.live.clear(); } // LW-CLOSE-3: nothing more is handed out; the consumer hears of it by closed()
+  sessionEnded() { // LW-CLOSE-3: nothing more is handed out, and the consumer stops what it plays
+    const playing = [...this.live.values()].filter((s) => s.begun && !s.isCut);
+    this.live.clear();
+    for (const s of playing) this.on.interrupted?.(s.id, s.consumed);
+  }
 }

@@ -126,13 +126,6 @@ export class ReceiverRepair {
 
   drop(isDead) { for (const id of this.held.keys()) if (isDead(id)) this.held.delete(id); }
 
-  sent(s, position) {
-    if (s === null) return; // LW-SEGMENT-8
-    if (s === undefined) throw new LipwireError('invalid_segment', 'sent of what was never started');
-    if (position > (s.total ?? 2 ** 40)) throw new LipwireError('invalid_position', 'sent'); // LW-AUDIO-10, LW-AUDIO-11
-    s.known = Math.max(s.known ?? 0, position);
-  }
-
   /** LW-REPAIR-2 */
   tick(t) {
     const rtt = this.receiver.rtt ?? ROUND_TRIP;

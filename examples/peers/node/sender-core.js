@@ -1,7 +1,7 @@
 // Lipwire 1: the sender, core profile; with the feature `repair` when options.repair has the module repair.js.
 
 import { Peer, VERSION, grease, now, same } from './peer.js';
-import { LipwireError, checkMap, encode, limitsOf } from './wire.js';
+import { LipwireError, Misuse, checkMap, encode, limitsOf } from './wire.js';
 
 const AUDIO_HEADER = 35; // an audio message is at most so much larger than its pcm
 const MEDIA_MESSAGE = 1150; // of two channels: one packet each (LW-BINDING-4)
@@ -15,9 +15,9 @@ class Segment {
     Object.assign(this, { sender, id, metadata });
     this.queue = []; // Uint8Arrays of whole PCM frames that are still to be sent
     this.queued = 0; // samples in it
-    this.sent = this.received = this.consumed = 0; // positions: ours, and as last reported
+    this.sent = this.received = this.highest = this.consumed = 0; // positions: ours, and as last reported
     this.played = null;
-    this.started = this.endWanted = this.endSent = false;
+    this.started = this.heard = this.endWanted = this.endSent = false;
     this.isCut = this.cutConfirmed = false;
     this.over = false; // on the wire; towards the user it ends with the result, which may come earlier (LW-STREAM-7)
     this.result = null;
@@ -27,10 +27,10 @@ class Segment {
 
   /** Samples in the session's format: an Int16Array for s16le, a Float32Array for f32le, channels interleaved. */
   write(samples) {
-    if (this.endWanted) throw new Error('the segment has ended');
-    if (this.isCut || this.over || this.sender.state !== 'open') return; // nobody will hear it
+    if (this.endWanted) throw new Misuse('the segment has ended');
+    if (this.isCut || this.over) return; // nobody will hear it
     const bytes = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength).slice();
-    if (bytes.length % this.sender.frame) throw new RangeError('not a whole number of PCM frames');
+    if (bytes.length % this.sender.frame) throw new Misuse('not a whole number of PCM frames');
     if (bytes.length === 0) return;
     this.queue.push(bytes);
     this.queued += bytes.length / this.sender.frame;
@@ -72,10 +72,12 @@ export class Sender extends Peer {
     super('sender', transport, options);
     this.versions = options.versions ?? [VERSION];
     this.formats = options.formats ?? [['s16le', 24000, 1]];
-    this.features = [...(options.repair ? ['repair'] : []), `grease.${grease()}`]; // LW-BINDING-1, LW-GREASE-1
+    this.offered = [...(options.repair ? ['repair'] : []), `grease.${grease()}`]; // LW-BINDING-1, LW-GREASE-1
+    this.use(this.formats[0]); // what is written before welcome is in it
     this.session = crypto.getRandomValues(new Uint8Array(16));
     this.segments = new Map(); // by id: those not over, or not ended towards the user
     this.highest = 0; // the highest id opened
+    this.highestStarted = 0;
     this.cutThrough = 0;
     this.interrupts = []; // those that no cut has confirmed: { first, last, at, repeats }
     this.opened = new Promise((resolve, reject) => { this.resolveOpened = resolve; this.rejectOpened = reject; });
@@ -84,50 +86,54 @@ export class Sender extends Peer {
 
   start() {
     super.start();
-    this.send('hello', 'lipwire', this.versions, this.session, 1, this.formats, this.features, // LW-OPEN-1, LW-OPEN-8
+    this.send('hello', 'lipwire', this.versions, this.session, 1, this.formats, this.offered, // LW-OPEN-1, LW-OPEN-8
       { message: this.messageLimit }, this.options.auth, null, checkMap(this.options.info));
   }
 
   take_welcome(version, session, generation, format, features, announced) {
     const offered = this.versions.includes(version) && same(session, this.session) && generation === 1
-      && this.formats.some((f) => same(f, format)) && features.every((f) => this.features.includes(f));
+      && this.formats.some((f) => same(f, format)) && features.every((f) => this.offered.includes(f));
     if (!offered) throw new LipwireError('invalid_field', 'welcome chooses what was not offered'); // LW-OPEN-6
     const limits = limitsOf(announced, ['window', 'message', 'cooldown', 'resume', 'keepalive', 'segments'], format[1]);
     this.theirMessageLimit = limits.message;
     if (features.includes('repair')) this.repair = new this.options.repair.SenderRepair(this);
     else if (this.transport.mediaLossy) throw new LipwireError('feature_required', 'repair', { features: ['repair'] }); // LW-BINDING-2
-    this.open(format, limits);
+    this.open(format, features, limits);
     const most = this.transport.twoChannels ? Math.min(MEDIA_MESSAGE, this.theirMessageLimit) : this.theirMessageLimit;
     this.chunk = Math.min(Math.floor(this.rate / 50), Math.floor((most - AUDIO_HEADER) / this.frame)); // 20 ms, or what fits
     this.resolveOpened(this);
     this.on.open?.();
+    for (const s of this.segments.values()) if (!this.fits(s)) this.finishSegment(s, 0, true, 'refused', true);
+    this.goOn();
   }
 
-  isRepeat(name, [, session, generation]) { // LW-OPEN-12
-    return name === 'welcome' && this.state === 'open' && generation === 1 && same(session, this.session);
+  ignores(name, [, session, generation]) {
+    if (this.state === 'opening') return name === 'progress' || name === 'nack'; // LW-OPEN-13
+    return name === 'welcome' && generation === 1 && same(session, this.session); // LW-OPEN-12
   }
 
   // ---- towards the user
 
   /** Opens a segment; it is started on the wire as soon as those before it allow (LW-SEGMENT-3). */
   segment(metadata = null) {
-    if (this.state !== 'open') throw new Error(`the session is ${this.state}`);
+    if (this.state === 'closed') throw new Misuse('the session is closed');
     const id = this.highest + 1; // LW-SEGMENT-1, LW-INTERRUPT-1
-    if (encode('segment_start', [id, checkMap(metadata)]).length > this.theirMessageLimit) {
-      throw new RangeError('the metadata is larger than the receiver accepts'); // LW-BINDING-4
-    }
-    const segment = new Segment(this, id, metadata);
+    const segment = new Segment(this, id, checkMap(metadata));
+    if (!this.fits(segment)) throw new Misuse('the metadata is larger than the receiver accepts');
     this.highest = id;
     this.segments.set(id, segment);
     this.pump();
     return segment;
   }
 
+  /** Whether the receiver takes its segment_start (LW-BINDING-4); before welcome, as far as is known. */
+  fits({ id, metadata }) { return encode('segment_start', [id, metadata]).length <= this.theirMessageLimit; }
+
   /** Cuts everything that is not over. */
   interrupt() { this.cut([...this.segments.values()]); }
 
   cut(segments) {
-    const cut = this.state === 'open' ? segments.filter((s) => !s.isCut && !s.over) : [];
+    const cut = segments.filter((s) => !s.isCut && !s.over);
     for (const s of cut) {
       s.isCut = true; // LW-INTERRUPT-1: nothing of it is sent from here on
       s.empty();
@@ -157,7 +163,7 @@ export class Sender extends Peer {
   /** LW-FLIGHT-1: samples that may be sent before more is reported as received, so that an interrupt need not queue. */
   get flightRoom() {
     let flying = 0;
-    for (const s of this.segments.values()) if (!s.over && !s.isCut) flying += s.sent - s.received;
+    for (const s of this.segments.values()) if (!s.over && !s.isCut) flying += s.sent - s.highest;
     return Math.floor((this.options.inFlight ?? 0.5) * this.rate) - flying;
   }
 
@@ -169,6 +175,7 @@ export class Sender extends Peer {
       if (!s.started) {
         if (live.filter((o) => o.started).length >= this.limits.segments) return; // LW-SEGMENT-4
         s.started = true;
+        this.highestStarted = s.id;
         this.send('segment_start', s.id, s.metadata);
       }
       while (s.queued > 0) {
@@ -218,15 +225,16 @@ export class Sender extends Peer {
   /** The segment that a report names; null when it is over (LW-PROGRESS-4, LW-STREAM-5, LW-REPAIR-4). */
   reported(id) {
     const s = this.segments.get(id);
-    if (id > this.highest || (s && !s.started && !s.over)) throw new LipwireError('invalid_segment', `segment ${id} was never started`);
+    if (id > this.highestStarted) throw new LipwireError('invalid_segment', `segment ${id} was never started`);
     return s && !s.over ? s : null;
   }
 
-  take_progress(id, received, consumed, played) {
+  take_progress(id, received, consumed, played, at, delay, highest) {
     const s = this.reported(id);
     if (!s) return;
-    if (received > s.sent || consumed > received || played > consumed) throw new LipwireError('invalid_position'); // null > n is false
+    if (Math.max(received, highest) > s.sent || consumed > received || played > consumed) throw new LipwireError('invalid_position'); // null > n is false
     s.received = Math.max(s.received, received);
+    s.highest = Math.max(s.highest, received, highest);
     s.consumed = Math.max(s.consumed, consumed);
     if (played !== null) s.played = Math.max(s.played ?? 0, played);
     this.repair?.received(s);
@@ -236,7 +244,9 @@ export class Sender extends Peer {
 
   take_stream_started(id) {
     const s = this.reported(id);
-    if (s) this.on.started?.(s);
+    if (!s || s.heard) return;
+    s.heard = true;
+    this.on.started?.(s);
   }
 
   take_stream_ended(id, position, interrupted, cause) {
@@ -248,14 +258,14 @@ export class Sender extends Peer {
   }
 
   take_cut(first, last, consumed) {
-    if (first > last || consumed.some(([id]) => id < first || id > last)) throw new LipwireError('invalid_field', 'cut');
-    if (last > this.highest) throw new LipwireError('invalid_segment', 'a cut of what was never opened'); // LW-INTERRUPT-12
+    if (first > last) throw new LipwireError('invalid_field', 'cut');
+    if (last > this.highest || consumed.some(([id]) => id > this.highest)) throw new LipwireError('invalid_segment', 'a cut of what was never opened'); // LW-INTERRUPT-12
     const within = (i) => i.first >= first && i.last <= last;
     if (!this.interrupts.some(within)) return; // it confirms nothing
     this.interrupts = this.interrupts.filter((i) => !within(i));
     for (const s of this.segments.values()) if (s.isCut && s.id >= first && s.id <= last) s.cutConfirmed = true; // LW-CREDIT-2
     for (const [id, position] of consumed) {
-      const s = this.reported(id);
+      const s = id >= first && id <= last ? this.reported(id) : null;
       if (s && position > s.sent) throw new LipwireError('invalid_position', 'cut');
       if (s) s.consumed = Math.max(s.consumed, position);
     }

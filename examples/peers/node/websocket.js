@@ -12,23 +12,23 @@ function attach(ws, makePeer, ...more) {
     mediaLossy: false,
     send: (channel, bytes) => { if (ws.readyState === WebSocket.OPEN) ws.send(bytes); },
     close: () => ws.close(1000), // LW-WEBSOCKET-3
+    drop: () => ws.terminate(),
   }, ...more);
   ws.on('message', (data, isBinary) => peer.receive(isBinary ? new Uint8Array(data.buffer, data.byteOffset, data.length) : data.toString()));
   ws.on('close', () => peer.transportClosed());
   ws.on('error', () => {}); // 'close' follows
-  peer.start();
+  if (ws.readyState === WebSocket.OPEN) peer.start();
+  else ws.on('open', () => peer.start());
   return peer;
 }
 
-/** Connects and returns the peer that makePeer(transport) made, once the WebSocket is open. */
+/** Connects; makePeer(transport) makes the peer at once, which is returned when the WebSocket is open. */
 export function connect(url, makePeer) {
   return new Promise((resolve, reject) => {
     const ws = new WebSocket(url, SUBPROTOCOL, SETTINGS); // LW-WEBSOCKET-1: ws fails when it is not selected
+    const peer = attach(ws, makePeer);
     ws.once('error', reject);
-    ws.once('open', () => {
-      ws.off('error', reject);
-      resolve(attach(ws, makePeer));
-    });
+    ws.once('open', () => resolve(peer));
   });
 }
 
@@ -62,6 +62,10 @@ export function listen({ port = 0, host = '127.0.0.1', origins = [] }, makePeer)
     });
     server.on('listening', () => resolve({
       url: `ws://${host}:${server.address().port}`,
+      drop: () => {
+        for (const ws of server.clients) ws.terminate();
+        server.close();
+      },
       close: () => new Promise((done) => {
         for (const peer of peers) peer.close(1, 'going away', 1000);
         server.close(done);

@@ -24,6 +24,9 @@ export class LipwireError extends Error {
   }
 }
 
+/** Our own user asked for what can not be. */
+export class Misuse extends Error {}
+
 const refuse = (name, text) => { throw new LipwireError(name, text); };
 
 /** LW-CODE-2: what a peer wrote, fit to be shown. */
@@ -40,7 +43,6 @@ export class Float extends Number {}
 
 const DEPTH = 8, ENTRIES = 1024, MAP_BYTES = 16384;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const encodedSize = new WeakMap(); // of each decoded map, for LW-LIMIT-2
 
 /** One whole message, as an array that begins with an integer. A map whose keys are not all strings becomes a Map. */
 export function decode(bytes, limit) {
@@ -78,22 +80,20 @@ export function decode(bytes, limit) {
     for (let i = 0; i < count; i++) out.push(value(level + 1));
     return out;
   };
-  const map = (count, level, start) => {
+  const map = (count, level) => {
     enter(count, level);
     const entries = [];
     for (let i = 0; i < count; i++) entries.push([value(level + 1), value(level + 1)]);
     if (entries.some(([key]) => typeof key !== 'string')) return new Map(entries); // LW-WIRE-12: no field takes it
     const out = Object.create(null); // so that __proto__ is a key like any other
     for (const [key, v] of entries) out[key] = v;
-    encodedSize.set(out, at - start);
     return out;
   };
 
   function value(level) {
-    const start = at;
     const head = uint(1);
     if (head < 0x80) return head;
-    if (head < 0x90) return map(head & 15, level, start);
+    if (head < 0x90) return map(head & 15, level);
     if (head < 0xa0) return array(head & 15, level);
     if (head < 0xc0) return string(head & 31);
     if (head >= 0xe0) return head - 256;
@@ -109,7 +109,7 @@ export function decode(bytes, limit) {
       case 0xd0: case 0xd1: case 0xd2: case 0xd3: return int(1 << (head - 0xd0));
       case 0xd9: case 0xda: case 0xdb: return string(uint(1 << (head - 0xd9)));
       case 0xdc: case 0xdd: return array(uint(head === 0xdc ? 2 : 4), level);
-      case 0xde: case 0xdf: return map(uint(head === 0xde ? 2 : 4), level, start);
+      case 0xde: case 0xdf: return map(uint(head === 0xde ? 2 : 4), level);
       default: return refuse('invalid_field', 'a MessagePack extension'); // LW-WIRE-12
     }
   }
@@ -133,12 +133,27 @@ const list = (check, least = 0, most = ENTRIES) => (v) => Array.isArray(v) && v.
 const row = (...checks) => (v) => Array.isArray(v) && v.length === checks.length && checks.every((check, i) => check(v[i])); // LW-WIRE-5
 const either = (...checks) => (v) => checks.some((check) => check(v));
 const orNil = (check) => (v) => v === null || check(v);
+
+const atMost = (n, ...bounds) => bounds.filter((bound) => n >= bound).length;
+/** Bytes of a decoded value in its shortest encoding (LW-LIMIT-2), a float in 9. */
+function shortest(v) {
+  if (v === null || typeof v === 'boolean') return 1;
+  if (typeof v === 'bigint' || v instanceof Float) return 9;
+  if (typeof v === 'number') return [1, 2, 3, 5, 9][v < 0 ? atMost(-v, 33, 129, 32769, 2 ** 31 + 1) : atMost(v, 128, 256, 65536, 2 ** 32)];
+  if (v instanceof Uint8Array) return v.length + [2, 3, 5][atMost(v.length, 256, 65536)];
+  if (typeof v === 'string') return utf8Length(v) + [1, 2, 3, 5][atMost(utf8Length(v), 32, 256, 65536)];
+  const inner = Array.isArray(v) ? v : Object.entries(v);
+  const rows = inner.flat(Array.isArray(v) ? 0 : 1);
+  return rows.reduce((sum, one) => sum + shortest(one), [1, 3, 5][atMost(inner.length, 16, 65536)]);
+}
+
 const stringKeys = (v) => !(v instanceof Map) && (typeof v !== 'object' || v === null || v instanceof Uint8Array || Object.values(v).every(stringKeys));
 const map = (v) => {
-  if (!encodedSize.has(v) || !stringKeys(v)) return false; // LW-WIRE-12
-  return encodedSize.get(v) <= MAP_BYTES || refuse('limit_exceeded', 'a map is too large'); // LW-LIMIT-2
+  const isMap = typeof v === 'object' && v !== null && Object.getPrototypeOf(v) === null;
+  if (!isMap || !stringKeys(v)) return false; // LW-WIRE-12
+  return shortest(v) <= MAP_BYTES || refuse('limit_exceeded', 'a map is too large'); // LW-LIMIT-2
 };
-const format = row(str(1, 64), count, count);
+const format = row(str(0, Infinity), count, count); // of any name: LW-FORMAT-1
 const features = list(str(1, 64), 0, 64);
 const ranges = (v) => v.every(([first, end], i) => first < end && (i === 0 || first > v[i - 1][1])); // ascending, apart
 const at = [id, count]; // segment, position
@@ -202,7 +217,9 @@ export function encode(name, fields) {
 /** A map of our user's, checked by reading it back as the other peer will (LW-WIRE-9, LW-WIRE-12, LW-LIMIT-2). */
 export function checkMap(value) {
   if (value === undefined || value === null) return null;
-  if (!map(decode(pack([0, value]), Infinity)[1])) throw new TypeError('not a map of nil, booleans, numbers, strings, binaries, arrays and maps');
+  let fits = false;
+  try { fits = map(decode(pack([0, value]), Infinity)[1]); } catch { /* too deep, too large, or nothing MessagePack has */ }
+  if (!fits) throw new Misuse('not a map of nil, booleans, numbers, strings, binaries, arrays and maps, or too large');
   return value;
 }
 
@@ -212,6 +229,14 @@ const LIMITS = {
   window: [2, 0.1, 60], message: [65536, 4096, 1048576], cooldown: [300, 0, 5000], resume: [10000, 0, 600000],
   keepalive: [5000, 100, 60000], segments: [64, 4, 1024],
 };
+
+/** LW-LIMIT-1: those that our user sets. */
+export function checkLimits(limits = {}) {
+  for (const [name, value] of Object.entries(limits)) {
+    const [, floor, cap] = LIMITS[name] ?? [];
+    if (value !== undefined && !(value >= floor && value <= cap)) throw new Misuse(`limit ${name} is from ${floor} to ${cap}`);
+  }
+}
 
 /** LW-OPEN-10: the limits of these names that a peer announced, completed and capped. */
 export function limitsOf(announced, names, rate = 1) {

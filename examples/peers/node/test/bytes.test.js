@@ -116,6 +116,38 @@ test('a text message, a large message, a large map', (t) => {
   }
 });
 
+test('a map is measured in its shortest encoding, however it was written', (t) => {
+  const ones = `dd000003e8 ${'d30000000000000001'.repeat(1000)}`;
+  const long = hex(`93 10 01 82 a161 ${ones} a162 ${ones}`); // 18 kB, of integers that fit a byte
+  const longer = hex(`93 10 01 81 a161 dc0400 ${'db00000010'.concat('61'.repeat(16)).repeat(1024)}`); // 17,416 bytes at best
+  for (const [message, code] of [[long, undefined], [longer, CODES.limit_exceeded]]) {
+    const r = receiver(t);
+    r.peer.receive(message);
+    assert.equal(r.code(), code);
+  }
+  // 16,384 bytes in their shortest encoding: integers of every width, a float, text and binaries at the edges of their heads
+  const values = [0, 127, 128, 255, 256, 65535, 65536, 2 ** 32 - 1, 2 ** 32, -32, -33, -128, -129, -32768, -32769, -(2 ** 31), -(2 ** 31) - 1,
+    1.5, null, true, 'x'.repeat(31), 'x'.repeat(32), 'x'.repeat(255), 'x'.repeat(256), new Uint8Array(255), new Uint8Array(256), [], Array(16).fill(0)];
+  const rest = 16384 - pack({ a: values, pad: 'x'.repeat(256) }).length + 256;
+  for (const [extra, code] of [[0, undefined], [1, CODES.limit_exceeded]]) {
+    const r = receiver(t);
+    r.say(16, 1, { a: values, pad: 'x'.repeat(rest + extra) });
+    assert.equal(r.code(), code);
+  }
+});
+
+test('a hello of 64 KiB is taken and repeated, whatever the limit for what follows', (t) => {
+  const r = alone(Receiver, { message: 4096 });
+  t.after(() => r.peer.close());
+  const large = hello(null, null, { a: 'x'.repeat(16000) });
+  large[8] = 'x'.repeat(4000);
+  r.say(...large);
+  r.say(...large);
+  assert.equal(r.of(2).length, 2);
+  r.peer.receive(new Uint8Array(4097));
+  assert.equal(r.code(), CODES.message_too_large);
+});
+
 test('random bytes never raise anything', (t) => {
   for (let i = 0; i < 3000; i++) {
     const noise = crypto.getRandomValues(new Uint8Array(1 + (i % 40)));

@@ -107,7 +107,7 @@ export class Peer {
     const understood = understand(message);
     if (!understood) return undefined;
     const { name, from, feature, fields } = understood;
-    if (this.ignores(name, fields)) return undefined;
+    if (this.ignores(name)) return undefined;
     const legal = (this.state === 'open') !== (name === 'hello' || name === 'welcome');
     const chosen = feature === 'core' || (feature === 'repair' && this.repair !== null); // LW-FEATURE-2
     if (from === this.role || !legal || !chosen) throw new LipwireError('out_of_state', name); // LW-REGISTRY-2

@@ -107,10 +107,14 @@ export class Sender extends Peer {
     this.goOn();
   }
 
-  ignores(name, [, session, generation]) {
-    if (this.state === 'opening') return name === 'progress' || name === 'nack'; // LW-OPEN-13
-    return name === 'welcome' && generation === 1 && same(session, this.session); // LW-OPEN-12
+  take(bytes) {
+    if (this.welcome && same(this.welcome, bytes)) return; // LW-OPEN-12
+    const opening = this.state === 'opening';
+    super.take(bytes);
+    if (opening && this.state === 'open') this.welcome = bytes.slice();
   }
+
+  ignores(name) { return this.state === 'opening' && (name === 'progress' || name === 'nack'); } // LW-OPEN-13
 
   // ---- towards the user
 

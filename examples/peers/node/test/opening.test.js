@@ -96,10 +96,13 @@ test('a broken transport is noticed, a quiet one is pinged', async (t) => {
   assert.deepEqual(await segment.ended, { position: 0, interrupted: true, cause: 'transport lost', exact: false });
 });
 
-test('a repeated welcome is ignored; an odd close is taken and not answered', (t) => {
+test('a repeated welcome is ignored, another one is not; an odd close is taken and not answered', (t) => {
   const s = sender(t);
   s.say(2, 1, s.out[0][3], 1, FORMAT, [], {});
   assert.equal(s.code(), undefined);
+  const other = sender(t);
+  other.say(2, 1, other.out[0][3], 1, FORMAT, [], { window: 9600 });
+  assert.equal(other.code(), CODES.out_of_state);
   s.say(3, 37, 'late\n', 'soon', 7);
   assert.deepEqual([s.peer.closing.code, s.peer.closing.reason, s.peer.closing.retry, s.peer.closing.details], [37, 'late\\u000a', null, null]);
   const r = receiver(t);

@@ -180,8 +180,8 @@ async def _(it: ReceiverPlay) -> None:
 
 @case(
     "receiver.data.one_more",
-    "LW-CLOSE-6",
-    why="LW-DATA-2: a receiver that sees more than 256 data of a segment ahead closes, with limit_exceeded",
+    "LW-DATA-2",
+    why="a receiver that sees more than 256 data of a segment ahead closes, with limit_exceeded",
     features=DATA,
     wire=True,
     judged=False,
@@ -229,8 +229,8 @@ async def _(it: ReceiverPlay) -> None:
 
 @case(
     "receiver.data.bytes_beyond",
-    "LW-CLOSE-6",
-    why="LW-DATA-3: a receiver that sees more than 1,048,576 bytes of content ahead closes, with limit_exceeded",
+    "LW-DATA-3",
+    why="a receiver that sees more than 1,048,576 bytes of content ahead closes, with limit_exceeded",
     features=DATA,
     needs=("hold",),
     options={"reading": False},

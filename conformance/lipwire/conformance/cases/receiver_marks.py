@@ -222,8 +222,8 @@ async def _(it: ReceiverPlay) -> None:
 
 @case(
     "receiver.marks.one_more",
-    "LW-CLOSE-6",
-    why="LW-MARK-3: a receiver that sees more than 256 marks of a segment wait closes, with limit_exceeded",
+    "LW-MARK-3",
+    why="a receiver that sees more than 256 marks of a segment wait closes, with limit_exceeded",
     features=MARKS,
     wire=True,
     judged=False,

@@ -163,8 +163,8 @@ async def _(it: ReceiverPlay) -> None:
 
 @case(
     "receiver.segments.started_before_the_end_of_another",
-    "LW-CLOSE-6",
-    why="LW-SEGMENT-3: a receiver that sees two segments open at a time closes, with out_of_state",
+    "LW-SEGMENT-3",
+    why="a receiver that sees two segments open at a time closes, with out_of_state",
     wire=True,
     judged=False,
 )
@@ -232,8 +232,8 @@ async def _(it: ReceiverPlay) -> None:
 
 @case(
     "receiver.segments.one_more_than_announced",
-    "LW-CLOSE-6",
-    why="LW-SEGMENT-4: a receiver that sees more live segments than it announced closes, with limit_exceeded",
+    "LW-SEGMENT-4",
+    why="a receiver that sees more live segments than it announced closes, with limit_exceeded",
     options=FOUR,
     judged=False,
 )
@@ -249,8 +249,8 @@ async def _(it: ReceiverPlay) -> None:
 
 @case(
     "receiver.segments.cut_ones_count",
-    "LW-CLOSE-6",
-    why="LW-SEGMENT-4: a segment that was cut is live until it is over, and a receiver has to keep it until then",
+    "LW-SEGMENT-4",
+    why="a segment that was cut is live until it is over, and a receiver has to keep it until then",
     options=FOUR,
     judged=False,
 )

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from lipwire.transports import Transport, WebSocketListener, connect_websocket
+from lipwire.transports import Authorize, Transport, WebSocketListener, connect_websocket
 from lipwire.transports.urls import SUBPROTOCOL
 
 from .driver import Driver
@@ -37,10 +37,12 @@ async def connect_to(url: str, *, version: int = 1, subprotocol: str | None = SU
 
 
 @asynccontextmanager
-async def listening(*, version: int = 1) -> AsyncIterator[WebSocketListener]:
-    """A WebSocket server for senders."""
+async def listening(
+    *, subprotocol: str | None = SUBPROTOCOL, authorize: Authorize | None = None
+) -> AsyncIterator[WebSocketListener]:
+    """A WebSocket server for senders; ``authorize`` sees each request, and may let it wait."""
     listener = WebSocketListener(
-        "127.0.0.1", 0, subprotocol=SUBPROTOCOL if version else None, max_message=MOST, max_buffered=MOST,
+        "127.0.0.1", 0, subprotocol=subprotocol, authorize=authorize, max_message=MOST, max_buffered=MOST,
         close_timeout=1.0,
     )  # fmt: skip
     async with listener:
@@ -108,11 +110,17 @@ async def offer_to(
     return transport
 
 
-async def answer_to(driver: Driver, offer: str) -> Transport:
-    """Let a sender connect over WebRTC: the kit answers its offer."""
-    from lipwire.transports.webrtc import own_transport
+async def answer_to(
+    driver: Driver, offer: str, *, prepare: Callable[[RTCPeerConnection], object] = lambda _: None, owned: bool = True
+) -> Transport:
+    """Let a sender connect over WebRTC: the kit answers its offer. Arguments as of :func:`offer_to`."""
+    from lipwire.transports.webrtc import WebRtcTransport, peer_connection
 
-    transport = own_transport(offers=False, ice_servers=(), peer="sender", max_buffered=MOST, close_timeout=1.0)
+    connection = peer_connection(())
+    prepare(connection)
+    transport = WebRtcTransport(
+        connection, offers=False, owned=owned, peer="sender", max_buffered=MOST, close_timeout=1.0
+    )
     try:
         await driver.do("answer", answer=await transport.answer(offer))
         await transport.open(OPEN * driver.patience)

@@ -111,7 +111,7 @@ class Play(ABC):
         self.dropped = False
         """The script took the transport away."""
         self.closed: Entry | None = None
-        """The first close message, from either side."""
+        """The first close message on the present transport, from either side."""
         self.over = False
         """The present transport has ended."""
         self.left: Closing | None = None
@@ -198,6 +198,7 @@ class Play(ABC):
         self.transports = next(self._counter)
         self._own.add(self.transports)
         self.over = False
+        self.closed = None
         self._mark_transport("opened")
         self._reading = asyncio.create_task(self._read(transport, self.transports))
 

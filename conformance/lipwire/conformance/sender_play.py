@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from lipwire.protocol.channels import Channel
 from lipwire.protocol.registry import Role
+from lipwire.transports import HttpRequest
+from lipwire.transports.urls import SUBPROTOCOL
 
 from . import messages as m
 from .credit import most_out
@@ -56,35 +58,64 @@ class SenderPlay(Tables):
         self.limits: dict[str, Any] = {}
         """What the kit announced."""
         self.auto |= {"consume", "nack"}
+        self.selects = True
+        """Whether the kit's server selects the subprotocol, as it has to."""
+        self.requests: list[HttpRequest] = []
+        """The opening requests that have come to it."""
+        self.door = asyncio.Event()
+        """They wait while this is not set."""
+        self.door.set()
 
     async def start(self, **options: Any) -> None:
         """See :meth:`Play.start`; opens the kit's server before it."""
         if self.kind == "websocket" and self.listener is None:
-            self._serving = listening(version=self.case.version)
+            subprotocol = SUBPROTOCOL if self.selects and self.case.version else None
+            self._serving = listening(subprotocol=subprotocol, authorize=self._let_in)
             self.listener = await self._serving.__aenter__()
             self.address = self.listener.address
         await super().start(**options)
+
+    async def _let_in(self, request: HttpRequest) -> None:
+        self.requests.append(request)
+        self._news.set()
+        await self.door.wait()
 
     def _start_arguments(self) -> dict[str, Any]:
         return {} if self.listener is None else {"url": self.listener.address}
 
     async def connect(self, within: float = PATIENCE) -> None:
-        """Wait until the implementation connects (again)."""
+        """Wait until the implementation connects (again); a check."""
+        came = await self.comes(within)
+        self.require(came, "the sender connects", "it did not", self._of_opening())
+
+    async def comes(self, within: float) -> bool:
+        """As :meth:`connect`, without a check: whether it does."""
         if not self.started:
             await self.start()
         if self.kind == "webrtc":
             assert self.driver is not None
             offer = await self.find("event offer", within=within)
-            self.require(offer is not None, "the sender offers a connection", "no offer came", self._of_opening())
-            assert offer is not None
+            if offer is None:
+                return False
             assert offer.fields is not None
             self.use(await answer_to(self.driver, offer.fields["offer"]))
-        else:
-            try:
-                async with asyncio.timeout(within * self.patience):
-                    self.use(await self.listener.accept())
-            except TimeoutError:
-                self.require(False, "the sender connects", "it did not", self._of_opening())
+            return True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within * self.patience):
+                self.use(await self.listener.accept())
+                return True
+        return False
+
+    async def comes_or_ends(self) -> bool:
+        """Wait until it connects again, or tells its user that it will not; whether it connects."""
+        deadline = self.now() + PATIENCE * self.patience
+        while self.now() < deadline:
+            if await self.comes(0.2):
+                return True
+            if self.seen("event closed"):
+                return False
+        self.require(False, "the sender connects again, or tells its user that it is over", self.lately())
+        return False
 
     def _of_opening(self) -> str:
         first = self.case.requirements[0]

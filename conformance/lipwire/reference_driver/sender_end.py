@@ -29,6 +29,7 @@ class SenderEnd:
         self._segments: dict[int, Segment] = {}
         self._running: asyncio.Task[None] | None = None
         self._leave = asyncio.Event()
+        self._finish = False
 
     async def start(self, url: str | None) -> dict[str, Any]:
         """Connect; what comes of it is told as events."""
@@ -55,7 +56,8 @@ class SenderEnd:
             async with out:
                 entered.set()
                 await self._leave.wait()
-                await out.aclose()
+                if not self._finish:
+                    await out.aclose()
         entered.set()
 
     def _connector(self, url: str | None) -> Connector:
@@ -87,8 +89,11 @@ class SenderEnd:
         """Let go of everything."""
         self._leave.set()
         if self._running is not None:
+            assert self._out is not None
             with suppress(TimeoutError):
                 async with asyncio.timeout(5.0):
+                    if self._finish:
+                        await self._out.aclose()
                     await asyncio.shield(self._running)
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
@@ -116,7 +121,8 @@ class SenderEnd:
             case "drop":
                 assert self._transport is not None
                 self._transport.abort()
-            case "close":
+            case "close" | "finish":
+                self._finish = command == "finish"
                 self._leave.set()
             case _ if segment is None:
                 raise CannotDo(command)

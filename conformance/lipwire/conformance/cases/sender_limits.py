@@ -52,8 +52,8 @@ async def _(it: SenderPlay) -> None:
     for name, value in [*UNDER.items(), *((name, 0) for name in UNDER)]:
         await it.refused(f"{name} {value}", "invalid_field", welcome_with(limits={name: value}), first=True)
     for name in BOUNDS:
-        for value in ("4800", 4_800.0, True, [4_800], -1):
-            await it.refused(f"{name} {value!r}", "invalid_field", welcome_with(limits={name: value}), first=True,
+        for wrong in ("4800", 4_800.0, True, [4_800], -1):
+            await it.refused(f"{name} {wrong!r}", "invalid_field", welcome_with(limits={name: wrong}), first=True,
                              requirement="LW-WIRE-4")  # fmt: skip
 
 
@@ -217,7 +217,8 @@ async def _(it: SenderPlay) -> None:
     for what, levels in places.items():
         await it.accepted(f"8 levels {what}", levels(7))
         await it.refused(f"9 levels {what}", "limit_exceeded", levels(8))
-    for what, made in {"maps": maps, "arrays in a map": lambda deep: {"a": m.nested(deep - 1)}}.items():
+    values: dict[str, Callable[[int], Any]] = {"maps": maps, "arrays in a map": lambda deep: {"a": m.nested(deep - 1)}}
+    for what, made in values.items():
         await it.accepted(f"8 levels of {what} in welcome", opening={"info": made(7)})
         await it.refused(f"9 levels of {what} in welcome", "limit_exceeded", welcome_with(info=made(8)), first=True)
     await it.refused("10,000 levels", "limit_exceeded", b"\x92\x40" + b"\x91" * 10_000 + b"\xc0")

@@ -16,6 +16,7 @@ from lipwire.protocol import codec
 from lipwire.protocol import messages as m
 from lipwire.protocol.codec import decode, encode, encode_audio
 from lipwire.protocol.errors import CloseCode, LocalProtocolError, RemoteProtocolError
+from lipwire.protocol.fields import content_size
 from lipwire.protocol.limits import MAX_INT
 from lipwire.protocol.registry import BY_TYPE, REGISTRY, Entry
 
@@ -300,6 +301,25 @@ def test_the_name_of_a_format_may_be_any_text(encoding):
 def test_integers_inside_free_maps_are_not_restricted():
     content = {"a": -1, "b": 2**64 - 1, "c": [-(2**63)], "d": 1.0}
     assert decode(msgpack.packb([31, content])) == m.Custom(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        ({"a": 0.1}, 12),
+        ({"a": 1.5}, 8),
+        ({"a": [1e300, float("nan"), float("inf"), -0.0]}, 4 + 9 + 3 * 5),
+        ({"a": {"b": ["c", True, [1.5]]}}, 3 + 3 + 1 + 2 + 1 + 1 + 5),
+    ],
+)
+def test_floats_count_as_32_bits_where_these_hold_them(content, size):
+    assert content_size(content) == size
+
+
+def test_a_map_of_short_floats_is_measured_as_it_came():
+    numbers = b"\xdc\x04\x00" + (b"\xca" + struct.pack(">f", 0.5)) * 1_024
+    message = b"\x93\x10\x01\x83" + b"".join(b"\xa1" + key + numbers for key in (b"a", b"b", b"c"))
+    assert decode(message) == m.SegmentStart(1, dict.fromkeys("abc", [0.5] * 1_024))
 
 
 @pytest.mark.parametrize("number", [*range(-2, 140), 1_000, 2**40])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from struct import Struct
 from typing import Any, Protocol
 
 import msgpack
@@ -13,6 +14,7 @@ from .limits import CONTENT_BYTES, ENTRIES, MAX_INT
 
 _packb = msgpack.Packer(autoreset=True, unicode_errors="surrogatepass").pack
 """One for all: each has a buffer of 256 KiB."""
+_FLOAT32 = Struct("f")
 
 
 class FieldType(Protocol):
@@ -117,8 +119,20 @@ class Token:
 
 
 def content_size(content: Mapping[str, Any]) -> int:
-    """Bytes of a free map in its shortest encoding (LW-LIMIT-2)."""
-    return len(_packb(content))
+    """Bytes of a free map in its shortest encoding (LW-LIMIT-2): of a float, 5 where 32 bits hold it, else 9."""
+    return len(_packb(content)) - 4 * _short_floats(content)
+
+
+def _short_floats(value: Any) -> int:
+    """Count the floats that 32 bits hold exactly; msgpack writes all of them in 64."""
+    if type(value) is float:
+        try:
+            return int(value != value or _FLOAT32.unpack(_FLOAT32.pack(value))[0] == value)
+        except OverflowError:
+            return 0
+    if isinstance(value, Mapping):
+        return sum(map(_short_floats, value.values()))
+    return sum(map(_short_floats, value)) if type(value) in (list, tuple) else 0
 
 
 @dataclass(frozen=True)

@@ -133,12 +133,15 @@ const list = (check, least = 0, most = ENTRIES) => (v) => Array.isArray(v) && v.
 const row = (...checks) => (v) => Array.isArray(v) && v.length === checks.length && checks.every((check, i) => check(v[i])); // LW-WIRE-5
 const either = (...checks) => (v) => checks.some((check) => check(v));
 const orNil = (check) => (v) => v === null || check(v);
+/** What it does not take is read as nil (LW-INVARIANT-5). */
+const lenient = (check) => Object.assign((v) => { try { return check(v); } catch { return false; } }, { lenient: true });
 
 const atMost = (n, ...bounds) => bounds.filter((bound) => n >= bound).length;
-/** Bytes of a decoded value in its shortest encoding (LW-LIMIT-2), a float in 9. */
+/** Bytes of a decoded value in its shortest encoding (LW-LIMIT-2). */
 function shortest(v) {
   if (v === null || typeof v === 'boolean') return 1;
-  if (typeof v === 'bigint' || v instanceof Float) return 9;
+  if (v instanceof Float) return Object.is(Math.fround(v), Number(v)) ? 5 : 9;
+  if (typeof v === 'bigint') return 9;
   if (typeof v === 'number') return [1, 2, 3, 5, 9][v < 0 ? atMost(-v, 33, 129, 32769, 2 ** 31 + 1) : atMost(v, 128, 256, 65536, 2 ** 32)];
   if (v instanceof Uint8Array) return v.length + [2, 3, 5][atMost(v.length, 256, 65536)];
   if (typeof v === 'string') return utf8Length(v) + [1, 2, 3, 5][atMost(utf8Length(v), 32, 256, 65536)];
@@ -161,12 +164,12 @@ const at = [id, count]; // segment, position
 /** name: [type, from, feature, checks of the fields] */
 const MESSAGES = {
   hello: [1, 'sender', 'core', [
-    str(0, 64), list(count, 1, 16), bin(16, 16), id, list(format, 1, 16), features, map,
+    (v) => v === 'lipwire', list(count, 1, 16), bin(16, 16), id, list(format, 1, 16), features, map,
     orNil(either(str(0, 4096), bin(0, 4096))), orNil(row(bin(16, 64), count)), orNil(map)]],
   welcome: [2, 'receiver', 'core', [
     count, bin(16, 16), id, format, features, map, orNil(bin(16, 64)),
     orNil(row(count, list(row(id, count, count, orNil(count))))), orNil(map)]],
-  close: [3, 'both', 'core', [count, str(0, 1024)]], // the rest is read with care (LW-INVARIANT-5)
+  close: [3, 'both', 'core', [count, str(0, 1024), lenient(count), lenient(map)]],
   ping: [4, 'both', 'core', [count]],
   pong: [5, 'both', 'core', [count, count, count]],
   numbered: [6, 'both', 'resume', [id, count, Array.isArray]],
@@ -189,6 +192,12 @@ const MESSAGES = {
   custom: [31, 'both', 'custom', [map]],
 };
 
+/** Those that the registry marks as numbered (LW-CONTROL-7). */
+const NUMBERED = [
+  'segment_start', 'segment_end', 'interrupt', 'pause', 'unpause', 'mark', 'mark_reached', 'data', 'stream_started',
+  'stream_ended', 'custom',
+];
+
 const BY_TYPE = new Map(Object.entries(MESSAGES).map(([name, [type, from, feature, checks]]) => [type, { name, from, feature, checks }]));
 
 /**
@@ -200,9 +209,16 @@ export function understand([type, ...given]) {
   if (!entry) return type >= 64 && type <= 127 ? null : refuse('unknown_message', `type ${type}`); // LW-WIRE-10
   const fields = entry.checks.map((check, i) => {
     const v = given[i] ?? null;
-    return check(v) ? v : refuse('invalid_field', `field ${i + 1} of ${entry.name}`); // LW-WIRE-4
+    if (check(v)) return v;
+    return check.lenient ? null : refuse('invalid_field', `field ${i + 1} of ${entry.name}`); // LW-WIRE-4
   });
+  if (entry.name === 'numbered') fields[2] = inside(fields[2]);
   return { ...entry, fields };
+}
+
+/** The message inside `numbered`: what is wrong with it is wrong with that field (LW-CONTROL-7). */
+function inside(message) {
+  return NUMBERED.includes(BY_TYPE.get(message[0])?.name) ? understand(message) : refuse('invalid_field', 'can not be numbered');
 }
 
 // ---- encoding

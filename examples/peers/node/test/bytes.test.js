@@ -127,7 +127,7 @@ test('a map is measured in its shortest encoding, however it was written', (t) =
   }
   // 16,384 bytes in their shortest encoding: integers of every width, a float, text and binaries at the edges of their heads
   const values = [0, 127, 128, 255, 256, 65535, 65536, 2 ** 32 - 1, 2 ** 32, -32, -33, -128, -129, -32768, -32769, -(2 ** 31), -(2 ** 31) - 1,
-    1.5, null, true, 'x'.repeat(31), 'x'.repeat(32), 'x'.repeat(255), 'x'.repeat(256), new Uint8Array(255), new Uint8Array(256), [], Array(16).fill(0)];
+    0.1, null, true, 'x'.repeat(31), 'x'.repeat(32), 'x'.repeat(255), 'x'.repeat(256), new Uint8Array(255), new Uint8Array(256), [], Array(16).fill(0)];
   const rest = 16384 - pack({ a: values, pad: 'x'.repeat(256) }).length + 256;
   for (const [extra, code] of [[0, undefined], [1, CODES.limit_exceeded]]) {
     const r = receiver(t);

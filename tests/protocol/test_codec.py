@@ -482,3 +482,24 @@ def test_what_can_not_be_encoded_is_this_sides_fault(content):
     with pytest.raises(LocalProtocolError):
         encode(m.Custom(content))
     assert encode(m.Custom({"x": 1})) == b"\x92\x1f\x81\xa1x\x01"  # the packer is as it was
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "value"),
+    [
+        (2, 7, b"a secret of the session that is too long" * 2),
+        (2, 7, "a secret as text"),
+        (1, 9, [b"a secret too short"[:10], 0]),
+        (1, 9, [b"a secret of 16 b", 0, "and more"]),
+        (1, 9, "a secret as text"),
+    ],
+)
+def test_what_is_wrong_with_a_secret_is_said_without_it(kind, at, value):
+    whole = {
+        1: [1, "lipwire", [1], bytes(16), 1, [["s16le", 24_000, 1]], [], {}, None, None],
+        2: [2, 1, bytes(16), 1, ["s16le", 24_000, 1], [], {}, None],
+    }[kind]
+    with pytest.raises(RemoteProtocolError) as error:
+        decode(msgpack.packb([*whole[:at], value]))
+    assert error.value.code is CloseCode.INVALID_FIELD
+    assert "a secret" not in str(error.value)  # LW-SECURITY-2

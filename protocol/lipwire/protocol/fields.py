@@ -118,6 +118,23 @@ class Token:
         )
 
 
+@dataclass(frozen=True)
+class Hidden:
+    """A secret: what is wrong with it is said without showing it (LW-SECURITY-2)."""
+
+    item: FieldType
+
+    @property
+    def spec(self) -> str:
+        return self.item.spec
+
+    def check(self, name: str, value: Any) -> Any:
+        try:
+            return self.item.check(name, value)
+        except RemoteProtocolError as error:
+            raise RemoteProtocolError(error.code, f"{name} is not what it must be: {self.spec}") from None
+
+
 def content_size(content: Mapping[str, Any]) -> int:
     """Bytes of a free map in its shortest encoding (LW-LIMIT-2): of a float, 5 where 32 bits hold it, else 9."""
     return len(_packb(content)) - 4 * _short_floats(content)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from . import messages as m
 from .channels import Binding, Channel
-from .fields import Array, Bin, Bool, FieldTypes, Int, Lenient, ListOf, Map, Nil, Ranges, Row, Str, Token, Word
+from .fields import Array, Bin, Bool, FieldTypes, Hidden, Int, Lenient, ListOf, Map, Nil, Ranges, Row, Str, Token, Word
 from .limits import NACK_RANGES
 
 
@@ -106,7 +106,7 @@ _HELLO: Final[FieldTypes] = {
     "features": _FEATURES,
     "limits": _MAP,
     "auth": Nil(Token()),
-    "resume": Nil(Row((Bin(16, 64), _COUNT))),
+    "resume": Nil(Hidden(Row((Bin(16, 64), _COUNT)))),
     "info": Nil(_MAP),
 }
 _WELCOME: Final[FieldTypes] = {
@@ -116,7 +116,7 @@ _WELCOME: Final[FieldTypes] = {
     "format": _FORMAT,
     "features": _FEATURES,
     "limits": _MAP,
-    "secret": Nil(Bin(16, 64)),
+    "secret": Nil(Hidden(Bin(16, 64))),
     "state": Nil(Row((_COUNT, ListOf(Row((_ID, _POSITION, _POSITION, Nil(_POSITION))))))),
     "info": Nil(_MAP),
 }

@@ -6,7 +6,8 @@ the driver.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,9 @@ MOST: Final = 4 << 20
 """Bytes of a message that the kit's own transports let pass, so that limits are the protocol's."""
 OPEN: Final = 20.0
 """Seconds for a transport to open."""
+_DCEP: Final = 50
+"""What data channels are opened with, as SCTP names it (RFC 8832)."""
+_DCEP_OPEN: Final = b"\x03"
 
 
 async def connect_to(url: str, *, version: int = 1, subprotocol: str | None = SUBPROTOCOL) -> Transport:
@@ -128,3 +132,49 @@ async def answer_to(
         transport.abort()
         raise
     return transport
+
+
+class MediaHeldBack:
+    """Keeps a peer connection that answers from seeing, and so from confirming, that the media channel is opened.
+
+    It reaches for what aiortc does not publish.
+    """
+
+    def __init__(self) -> None:
+        self.control_opened = asyncio.Event()
+        self.media_held = asyncio.Event()
+        self.arrived: list[bytes] = []
+        """What has come on any channel meanwhile."""
+        self._held: list[tuple[int, int, bytes]] = []
+        self._receive: Callable[[int, int, bytes], Awaitable[None]] | None = None
+
+    def prepare(self, connection: Any) -> None:
+        """To be called before the offer is taken: see :func:`answer_to`."""
+        take = connection.setRemoteDescription
+
+        async def take_offer(offer: object) -> None:
+            await take(offer)
+            self._receive = connection.sctp._data_channel_receive
+            connection.sctp._data_channel_receive = self._look
+
+        connection.setRemoteDescription = take_offer
+
+    async def _look(self, stream: int, kind: int, data: bytes) -> None:
+        assert self._receive is not None
+        opens = kind == _DCEP and data[:1] == _DCEP_OPEN
+        if opens and b"lipwire.media" in data:
+            self.media_held.set()
+            self._held.append((stream, kind, data))
+            return
+        if opens and b"lipwire.control" in data:
+            self.control_opened.set()
+        elif kind != _DCEP:
+            self.arrived.append(data)
+        await self._receive(stream, kind, data)
+
+    async def release(self) -> None:
+        """Let it be opened."""
+        assert self._receive is not None
+        for held in self._held:
+            await self._receive(*held)
+        self._held.clear()

@@ -83,12 +83,12 @@ class SenderPlay(Tables):
     def _start_arguments(self) -> dict[str, Any]:
         return {} if self.listener is None else {"url": self.listener.address}
 
-    async def connect(self, within: float = PATIENCE) -> None:
-        """Wait until the implementation connects (again); a check."""
-        came = await self.comes(within)
+    async def connect(self, within: float = PATIENCE, **answer: Any) -> None:
+        """Wait until the implementation connects (again); a check. ``answer``: see :func:`answer_to`."""
+        came = await self.comes(within, **answer)
         self.require(came, "the sender connects", "it did not", self._of_opening())
 
-    async def comes(self, within: float) -> bool:
+    async def comes(self, within: float, **answer: Any) -> bool:
         """As :meth:`connect`, without a check: whether it does."""
         if not self.started:
             await self.start()
@@ -98,7 +98,7 @@ class SenderPlay(Tables):
             if offer is None:
                 return False
             assert offer.fields is not None
-            self.use(await answer_to(self.driver, offer.fields["offer"]))
+            self.use(await answer_to(self.driver, offer.fields["offer"], **answer))
             return True
         with suppress(TimeoutError):
             async with asyncio.timeout(within * self.patience):

@@ -110,12 +110,15 @@ async def _(it: ReceiverPlay) -> None:
     credential = bytes(range(65, 81))
     stolen = m.hello(it.session, generation=2, features=it.offered(), auth=TOKEN, resume=[credential, 0])
     await it.refused("another credential", "resume_refused", stolen, first=True, requirement="LW-SECURITY-1")
+    malformed = bytes(range(65, 65 + 65))
+    spoilt = m.hello(it.session, generation=2, features=it.offered(), auth=TOKEN, resume=[malformed, 0])
+    await it.refused("a credential that is none", "invalid_field", spoilt, first=True, requirement="LW-SECURITY-1")
     it.send([40])
     await it.closes("unknown_message", requirement="LW-SECURITY-1")
     await it.do("fence")
     assert it.secret is not None
     hidden = [TOKEN, wrong]
-    for secret in (it.secret, credential):
+    for secret in (it.secret, credential, malformed[:16]):
         hidden += [secret.hex(), base64.b64encode(secret).decode(), repr(secret)[2:-1]]
     text = "\n".join(it.words())
     found = [one for one in hidden if one in text]

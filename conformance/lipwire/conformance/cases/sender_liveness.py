@@ -1,0 +1,189 @@
+"""How a sender keeps a transport alive, and notices that it is not (SPEC §16)."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from .. import messages as m
+from ..case import case
+from ..driver import Refused
+from ..sender_play import SenderPlay
+
+EARLIEST: Final = 0.9
+"""Of a time that the implementation waits at the least: its clock may be a little ahead of the kit's."""
+
+
+@case("sender.liveness.pong", "LW-LIVE-1", why="a ping is answered at once, each with its own t1")
+async def _(it: SenderPlay) -> None:
+    await it.open()
+    for t1 in (0, 1, 127, 128, 2**32, 2**53 - 1):
+        it.send(m.ping(t1))
+        pong = (await it.expect("pong", t1=t1)).message
+        it.check(pong.t2 <= pong.t3, "t2 not after t3", f"{pong}")
+    for t1 in range(500, 540):
+        it.send(m.ping(t1))
+    for t1 in range(500, 540):
+        await it.expect("pong", t1=t1)
+    clocks = [entry.message.t3 for entry in it.seen("pong")]
+    it.check(clocks == sorted(clocks), "a clock that does not go back", f"{clocks}")
+
+
+@case(
+    "sender.liveness.pong_clock",
+    "LW-LIVE-1",
+    why="the receiver reckons the clock offset from these clocks, so they are microseconds",
+)
+async def _(it: SenderPlay) -> None:
+    await it.open()
+    it.send(m.ping(1))
+    before = it.now()
+    first = (await it.expect("pong", t1=1)).message
+    await asyncio.sleep(0.2)
+    it.send(m.ping(2))
+    second = (await it.expect("pong", t1=2)).message
+    after = it.now()
+    passed = second.t2 - first.t3
+    most = (after - before) * 1.1e6
+    it.check(0.18e6 <= passed <= most, f"from 180,000 to {most:,.0f} µs between them", f"{passed} µs")
+
+
+@case(
+    "sender.liveness.ping_clock",
+    "LW-LIVE-2",
+    why="t1 comes back in the pong, and is a time by the sender's clock",
+)
+async def _(it: SenderPlay) -> None:
+    await it.open(limits={"keepalive": 100})
+    pings = [(await it.expect("ping")).message.t1 for _ in range(3)]
+    it.check(pings == sorted(pings), "a clock that does not go back", f"{pings}")
+
+
+@case(
+    "sender.liveness.flood_of_pings",
+    "LW-LIVE-1",
+    "LW-SECURITY-3",
+    why="a peer that floods does not have the other flood as well, and keeps its session",
+    judged=False,
+)
+async def _(it: SenderPlay) -> None:
+    await it.open()
+    began = it.now()
+    for t1 in range(1_000, 3_000):
+        it.send(m.ping(t1))
+    await _answered_in_the_end(it)
+    seconds = it.now() - began
+    answered = len([entry for entry in it.seen("pong") if entry.message.t1 < 3_000])
+    it.check(answered >= 100, "at least 100 of 2,000 pings answered", f"{answered}")
+    most = 100 * (seconds + 2)
+    it.check(answered <= most, f"at most {most:.0f} of them, in {seconds:.1f} s", f"{answered}", level="SHOULD")
+    segment = await it.say(m.pcm(480))
+    await it.arrives(segment, 480, "LW-SECURITY-3")
+
+
+async def _answered_in_the_end(it: SenderPlay) -> None:
+    """Ping until that is answered: the second of a flood has to pass first."""
+    for t1 in range(1 << 30, (1 << 30) + 100):
+        it.send(m.ping(t1))
+        if await it.find("pong", t1=t1, within=0.2) is not None:
+            return
+        if it.over or it.closed is not None:
+            break
+    it.require(False, "pings are answered again when the flood is over", it.lately())
+
+
+@case(
+    "sender.liveness.ping_when_quiet",
+    "LW-LIVE-2",
+    why="an agent that has nothing to say shows that it is there, as often as the receiver asks for",
+)
+async def _(it: SenderPlay) -> None:
+    await it.open(limits={"keepalive": 100})
+    for _ in range(4):
+        await it.expect("ping")
+    await it.goes_on()
+
+
+@case(
+    "sender.liveness.ping_while_paused",
+    "LW-LIVE-2",
+    "LW-PAUSE-3",
+    why="a pause holds speech, not the session",
+    features=("pause",),
+)
+async def _(it: SenderPlay) -> None:
+    await it.open(limits={"keepalive": 100})
+    await it.fence()
+    await it.do("pause")
+    await it.expect("pause", requirement="LW-PAUSE-3")
+    at = await it.fence()
+    await it.expect("ping", since=at)
+    for _ in range(4):
+        await it.expect("ping")
+    await it.goes_on("LW-PAUSE-3")
+
+
+@case(
+    "sender.liveness.silence",
+    "LW-LIVE-3",
+    "LW-RESUME-12",
+    why="a receiver that is gone without a word must not keep the agent waiting for ever",
+)
+async def _(it: SenderPlay) -> None:
+    it.auto -= {"pong", "progress"}
+    await it.open(limits={"keepalive": 100})
+    segment = await it.say(m.pcm(480))
+    await it.arrives(segment, 480)
+    began = it.now()
+    it.send(m.ping(7))
+    await it.expect("pong", t1=7)
+    it.dropped = True  # as it has to
+    await it.transport_ends()
+    passed = it.now() - began
+    it.check(passed >= 0.3 * EARLIEST, "not before three times keepalive, 300 ms", f"after {passed:.3f} s")
+    it.none("close")
+    told = await it.told("stream_ended", segment=segment, requirement="LW-RESUME-12")
+    it.check(not told["exact"], "how far it was heard is not known", f"{told}", "LW-RESUME-12")
+
+
+@case(
+    "sender.liveness.anything_counts",
+    "LW-LIVE-3",
+    why="whoever sends anything is there, though it answers no ping",
+    judged=False,
+)
+async def _(it: SenderPlay) -> None:
+    for _ in range(5):  # on a machine that stands still for so long, the silence is real: then once more
+        other = await it.another()
+        other.auto.discard("pong")
+        await other.open(limits={"keepalive": 300})
+        widest, last = 0.0, it.now()
+        until = last + 1.3
+        while it.now() < until and not other.over:
+            other.send(m.GREASE)
+            await asyncio.sleep(0.05)
+            widest, last = max(widest, it.now() - last), it.now()
+        over = other.over
+        if not over or widest < 0.3:
+            break
+        await other.leave()
+    it.check(not over, "it stays for 1.3 s of messages to be ignored", other.lately())
+    await other.leave()
+
+
+@case(
+    "sender.liveness.while_it_speaks",
+    "LW-LIVE-3",
+    why="speech that goes out does not show that anybody is there to hear it",
+)
+async def _(it: SenderPlay) -> None:
+    it.auto -= {"pong", "progress"}
+    await it.open(limits={"keepalive": 100})
+    segment = await it.open_segment()
+    it.dropped = True  # as it has to
+    with suppress(Refused):
+        for seed in range(100):
+            await it.write(segment, m.pcm(120, seed))
+            if await it.until_over(0.1):
+                break
+    await it.transport_ends()
+    it.none("close")

@@ -94,7 +94,8 @@ def test_matrix(conformance, flawed_run, flawed, tmp_path):
     assert row.split() == ["LW-SEGMENT-6", "receiver", "MUST", "FAIL", "pass"]
     page = (tmp_path / "matrix.html").read_text()
     assert "another peer" in page
-    assert 'data-verdict="fail|pass"' in page
+    assert 'data-verdict="fail|pass|differ"' in page
+    assert 'data-verdict="pass|pass"' in page
     assert not re.search(r"<link|\bsrc=|url\(|https?://", page)
 
 
@@ -143,7 +144,17 @@ told.colours = [await colour()];
 await page.locator('#theme').click();
 told.colours.push(await colour());
 told.title = await page.title();
+told.codes = await page.locator('code').allInnerTexts();
+const breadth = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+await page.setViewportSize({ width: 390, height: 844 });
+told.beyond = [await breadth()];
+await page.locator('.tools').nth(1).locator('input').fill('');
+const long = page.locator('#requirement-list .clamp.long').first();
+told.clamped = [(await long.boundingBox()).height];
+await long.click();
+told.clamped.push((await page.locator('#requirement-list .clamp.open').boundingBox()).height);
 await page.goto(matrix_url);
+told.beyond.push(await breadth());
 await page.locator('.tools').getByRole('button', { name: 'fail' }).click();
 told.matrix = await page.locator('#rows tr:visible .id').allInnerTexts();
 console.log(JSON.stringify(told));
@@ -191,5 +202,8 @@ def test_a_browser_shows_it(conformance, every, tmp_path):
     assert told["focused"] == "SUMMARY"
     assert told["colours"][0] != told["colours"][1]
     assert "harm" not in told["title"]
-    assert "LW-SEGMENT-6" in told["matrix"]
+    assert told["beyond"] == [0, 0]  # a telephone shows all of its width
+    assert "invalid_field" in told["codes"]
+    assert told["clamped"][1] > told["clamped"][0] * 1.2
+    assert "LW-SEGMENT-6\nreceiver" in told["matrix"]
     assert len(told["matrix"]) < len(every["requirements"])

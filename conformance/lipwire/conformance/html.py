@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from .document import Document
 from .requirements import REQUIREMENTS
@@ -22,6 +23,7 @@ def environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     made.filters["script_json"] = script_json
+    made.filters["code"] = code
     return made
 
 
@@ -29,6 +31,11 @@ def script_json(value: Any) -> Markup:
     """JSON as it may stand in a script element, where nothing may look like its end or like a comment."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
+
+
+def code(text: str) -> Markup:
+    """A text of SPEC.md, with what stands in backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def render(document: Document) -> str:
@@ -52,5 +59,6 @@ def render(document: Document) -> str:
 
 def _details(case: Document) -> Document:
     return {
-        name: case[name] for name in ("why", "reason", "checks", "steps", "trace", "trace_left_out", "requirements")
+        name: case[name]
+        for name in ("role", "why", "reason", "checks", "steps", "trace", "trace_left_out", "requirements")
     }

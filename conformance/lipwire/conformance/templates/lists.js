@@ -35,3 +35,20 @@ for (const tools of document.querySelectorAll('.tools')) {
     });
   }
 }
+
+// A statement that does not fit into its two lines opens on a click, or on Enter.
+for (const clamp of document.querySelectorAll('.clamp')) {
+  const open = () => clamp.classList.toggle('open');
+  clamp.addEventListener('click', () => { if (clamp.classList.contains('long') && !String(getSelection())) open(); });
+  clamp.addEventListener('keydown', (event) => { if (event.key === 'Enter') open(); });
+}
+const measure = () => {
+  for (const clamp of document.querySelectorAll('.clamp:not(.open)')) {
+    const long = clamp.scrollHeight > clamp.clientHeight + 1;
+    clamp.classList.toggle('long', long);
+    clamp.toggleAttribute('tabindex', long);
+    if (long) clamp.tabIndex = 0;
+  }
+};
+measure();
+addEventListener('resize', measure);

@@ -14,15 +14,26 @@ function make(tag, name, ...children) {
 /** Fields in few words. */
 function values(fields) {
   return Object.entries(fields ?? {}).filter(([, value]) => value !== null)
-    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`).join('  ');
+    .map(([name, value]) => `${name} ${typeof value === 'string' && value ? value : JSON.stringify(value)}`).join(', ');
+}
+
+/** A text of SPEC.md, with what stands in backticks as code. */
+function coded(text) {
+  return text.split(/`([^`]+)`/).map((part, i) => (i % 2 ? make('code', '', part) : part));
+}
+
+/** The id of a statement, which leads to its row. */
+function link(id, role) {
+  const made = make('a', 'id', id);
+  if (document.getElementById(`${role}-${id}`)) made.href = `#${role}-${id}`;
+  return made;
 }
 
 function draw(details) {
   const body = details.querySelector('.body');
   if (body.childElementCount) return;
   const data = read(details.dataset.details);
-  body.append(make('p', 'why', data.why));
-  if (data.reason) body.append(make('p', 'soft', data.reason));
+  if (data.reason) body.append(make('p', 'why', data.why), make('p', 'soft', data.reason)); // else the summary says why
   body.append(...checks(data));
   if (data.trace.length || data.steps.length) {
     body.append(make('h3', '', 'What happened'), ladder(data));
@@ -30,11 +41,12 @@ function draw(details) {
 }
 
 function checks(data) {
-  const ids = [...new Set([...data.requirements, ...data.checks.map((check) => check.requirement)])];
+  const broken = data.checks.filter((check) => !check.passed);
+  const ids = [...new Set([...broken.map((check) => check.requirement), ...data.requirements, ...data.checks.map((check) => check.requirement)])];
   return ids.flatMap((id) => {
     const made = data.checks.filter((check) => check.requirement === id);
     const kept = made.filter((check) => check.passed);
-    const parts = [make('blockquote', '', make('b', '', id), ' ', texts[id] ?? '')];
+    const parts = [make('blockquote', '', link(id, data.role), ' ', ...coded(texts[id] ?? ''))];
     for (const check of made.filter((one) => !one.passed)) {
       parts.push(make('dl', `check broken ${check.level.toLowerCase()}`,
         make('dt', '', 'expected'), make('dd', 'expected', check.expected),
@@ -90,7 +102,7 @@ function grouped(trace) {
 }
 
 function bundle(group) {
-  const row = line(group[0], `${group.length} × ${group[0].name}`, values(group[0].fields) + ' … ' + values(group.at(-1).fields));
+  const row = line(group[0], `${group[0].kind === 'event' ? 'tells ' : ''}${group.length} × ${group[0].name}`, values(group[0].fields) + ' … ' + values(group.at(-1).fields));
   const inner = make('div', 'hidden');
   row.setAttribute('aria-expanded', 'false');
   row.addEventListener('click', () => {

@@ -73,6 +73,27 @@ async def _(it: ReceiverPlay) -> None:
 
 
 @case(
+    "receiver.cooldown.repeats",
+    "LW-COOLDOWN-1",
+    why="an interrupt is repeated until its cut arrives: a repeat cuts nothing, so the time runs from the first",
+    options={"limits": {"cooldown": 600, "grace": 60_000}},
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    await it.whole(1)
+    await it.cut(1)
+    pcm = _next(it, 2)
+    until = it.now() + PATIENCE * it.patience
+    while not it.seen("event segment_start", segment=2) and it.now() < until:
+        it.send(m.interrupt(1))
+        await asyncio.sleep(0.2)
+    it.require(
+        bool(it.seen("event segment_start", segment=2)), "segment 2, while the interrupt is repeated", it.lately()
+    )
+    await _comes(it, 2, pcm)
+
+
+@case(
     "receiver.cooldown.of_cut_through",
     "LW-COOLDOWN-1",
     "LW-AUDIO-3",

@@ -205,8 +205,8 @@ async def _much(it: ReceiverPlay) -> None:
 
 @case(
     "receiver.data.bytes_that_may_wait",
-    "LW-DATA-1",
-    why="LW-DATA-3: 1,048,576 bytes of content may be ahead, of all segments together; what was cut does not count",
+    "LW-DATA-3",
+    why="1,048,576 bytes of content may be ahead, of all segments together; what was cut does not count",
     features=DATA,
     needs=("hold",),
     options={"reading": False},
@@ -246,8 +246,8 @@ async def _(it: ReceiverPlay) -> None:
 
 @case(
     "receiver.data.late_without_end",
-    "LW-DATA-1",
-    why="LW-DATA-2: late data is no reason to close; 256 are kept for a consumer that takes none",
+    "LW-DATA-2",
+    why="late data is no reason to close; 256 are kept for a consumer that takes none",
     features=DATA,
     needs=("hold",),
 )

@@ -68,6 +68,28 @@ async def _(it: ReceiverPlay) -> None:
 
 
 @case(
+    "receiver.numbered.its_own_after_a_resume",
+    "LW-CONTROL-1",
+    why="the numbers are the session's, not the transport's: a resume goes on where they were",
+    features=RESUME,
+    options={"limits": {"resume": 60_000}},
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    await it.whole(1)
+    await it.finish(1, 480)
+    await it.ended(1, 480)
+    await it.goes_on()
+    it.drop()
+    await it.resume()
+    await it.whole(2)
+    await it.finish(2, 480)
+    await it.ended(2, 480)
+    await it.goes_on()
+    _check_numbers(it, "stream_ended", "stream_ended")
+
+
+@case(
     "receiver.numbered.not_without_resume",
     "LW-CONTROL-1",
     why="without resume the same messages go bare: a peer of the core profile need not know `numbered`",

@@ -1,6 +1,6 @@
 """How a receiver reads and writes the wire (SPEC §2, §6)."""
 
-from typing import Final
+from typing import Any, Final
 
 from lipwire.protocol.channels import Channel
 
@@ -8,6 +8,8 @@ from .. import messages as m
 from ..case import case
 from ..receiver_play import ReceiverPlay
 
+PROGRESS: Final = 28
+STREAM_ENDED: Final = 29
 EXTENSIONS: Final = {
     "fixext 1": b"\xd4\x05\x00",
     "fixext 2": b"\xd5\x05\0\0",
@@ -100,6 +102,30 @@ async def _(it: ReceiverPlay) -> None:
         told = await it.told("segment_start", segment=segment)
         it.check(told["metadata"] in ({}, None), f"segment {segment} has no metadata", f"{told['metadata']}")
     await it.goes_on()
+
+
+@case(
+    "receiver.wire.absent_fields_before_others",
+    "LW-WIRE-6",
+    why="a field that is left out, with others behind it, moves those to its place",
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    it.say(1, m.pcm(480))
+    await it.told("segment_end", segment=1)
+    await it.until(lambda: bool(_sent(it, PROGRESS)), "a progress")
+    for progress in _sent(it, PROGRESS):
+        it.check(len(progress) >= 7 and progress[4] is None, "a progress with nil for played", f"{progress}")
+    await it.do("stream_ended", segments=[1], position=None, interrupted=False, failed=True)
+    await it.until(lambda: bool(_sent(it, STREAM_ENDED)), "a stream_ended")
+    for ended in _sent(it, STREAM_ENDED):
+        it.check(len(ended) >= 5 and ended[2] is None, "a stream_ended with nil for its position", f"{ended}")
+
+
+def _sent(it: ReceiverPlay, kind: int) -> list[list[Any]]:
+    """The messages of that type that have come, as they were, whether they can be read or not."""
+    arrays = [m.unpack(entry.data) for entry in it.trace if entry.kind == "message" and entry.by is it.role]
+    return [array for array in arrays if isinstance(array, list) and array[:1] == [kind]]
 
 
 # -- what is refused -------------------------------------------------------------------------------------------------

@@ -83,10 +83,10 @@ def table(results: Results) -> str:
 
 
 def markdown(results: Results) -> str:
-    """For README."""
+    """For README: what has a bar."""
     lines = ["| figure | ours | beside it | ratio (least to greatest) | bar | |", "|---|---|---|---|---|---|"]
     for result in results.values():
-        for row in rows_of(result):
+        for row in (row for row in rows_of(result) if row.at_most is not None or row.at_least is not None):
             name, ours, theirs, ratio, least, greatest, bar, met = _cells(row, short=result["short"])
             spread = f"{ratio} ({least} to {greatest})" if row.ratio else ratio
             lines.append(f"| {name} | {ours} | {theirs} | {spread} | {bar} | {met} |")

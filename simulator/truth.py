@@ -113,6 +113,8 @@ class Segment:
         self.said_at: float | None = None
         """When the last progress was sent."""
         self.marks: dict[str, int] = {}
+        self.marks_came: set[str] = set()
+        """Taken by the receiver before the cut."""
         self.marks_handed: set[str] = set()
         self.marks_reached: set[str] = set()
         self.data: dict[int, int] = {}

@@ -141,6 +141,10 @@ class Wire(Record):
                 self.paused_there = kind == PAUSE
                 self.at_once.append(("pause told", self.paused_there))
                 self._let_go()
+        elif kind == MARK:
+            segment = self.segments[raw[1]]
+            if segment.cut_at is None:
+                segment.marks_came.add(raw[3])
         elif kind == DATA:
             segment = self.segments[raw[1]]
             if segment.cut_at is None and not segment.over:

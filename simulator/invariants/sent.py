@@ -258,9 +258,9 @@ def marks_are_reached_once_and_in_truth(h: History, raw: Raw) -> str | None:
         return f"mark {name} of segment {number} is reached again"
     if segment.end_said is not None:
         return f"mark {name} of segment {number} is reached after its stream_ended"
-    # What waited for a transport may be said behind the cut, as may marks at an end that came just before the cut.
-    with_end = segment.cut_at == h.now and segment.heard == segment.total
-    if segment.cut_at is not None and h.receiver.since < segment.cut_at and not with_end:
+    # What waited for a transport may be said behind the cut, as may marks that came, or whose end came, just before it.
+    with_cut = segment.cut_at == h.now and (segment.heard == segment.total or name in segment.marks_came)
+    if segment.cut_at is not None and h.receiver.since < segment.cut_at and not with_cut:
         return f"mark {name} of segment {number} is reached after its cut"
     reported = segment.report[0] if segment.report else None
     heard = max(segment.heard or 0, reported or 0)

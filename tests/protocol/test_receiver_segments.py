@@ -6,7 +6,8 @@ import msgpack
 import pytest
 
 from lipwire.protocol import messages as m
-from lipwire.protocol.codec import encode
+from lipwire.protocol.channels import Binding, Channel
+from lipwire.protocol.codec import decode, encode
 from lipwire.protocol.errors import CloseCode
 from lipwire.protocol.items import Audio, Interrupted, SegmentEnd, SegmentStart
 from lipwire.protocol.limits import MAX_SEGMENT
@@ -369,8 +370,6 @@ def test_a_cut_segment_has_no_progress(driver):
 
 
 def test_progress_is_repeated_where_control_may_lose(driver):
-    from lipwire.protocol.channels import Binding
-
     room = Binding(name="room", separate_media=True, media_reliable=False, control_reliable=False)
     d = driver("repair", "resume", binding=room)
     d.start(1, 100)
@@ -378,7 +377,9 @@ def test_progress_is_repeated_where_control_may_lose(driver):
     (first,) = d.took(m.Progress)
     for _ in range(3):
         d.wait(0.5)
-        (again,) = d.took(m.Progress)
+        sent = [(channel, decode(data, 1 << 20)) for channel, data in d.core.take_outgoing(d.now)]
+        ((channel, again),) = [one for one in sent if type(one[1]) is m.Progress]
+        assert channel is Channel.CONTROL
         assert again[:4] == first[:4]  # LW-PROGRESS-5
     d.read()
     d.core.stream_ended(1, d.now, position=1, failed=True)

@@ -333,6 +333,23 @@ def test_while_the_network_takes_all_the_wait_for_audio_does_not_count(lost: int
         late(h, 0.5)
 
 
+def test_a_mark_that_came_just_before_the_cut_may_be_reached_with_it_and_no_other() -> None:
+    def reached_with_the_cut(*, before: bool) -> None:
+        h = handed()
+        h.now += 0.01
+        h.gave_mark(1, 0, "m")
+        mark = [T.mark, 1, 0, "m"]
+        out(h, *([mark] if before else []))
+        h.reported_played(1, 100)
+        cut(h)
+        out(h, *([] if before else [mark]))
+        back(h, [T.mark_reached, 1, "m"])
+
+    reached_with_the_cut(before=True)
+    with pytest.raises(Violation, match="marks_are_reached_once_and_in_truth"):
+        reached_with_the_cut(before=False)
+
+
 def test_each_invariant_has_a_doctored_history() -> None:
     assert set(DOCTORED) == set(all_names())
 

@@ -210,7 +210,7 @@ class Reporting(Connection):
         receiving = self._incoming.receiving.values()
         for segment in receiving:
             if segment.reported:
-                self._send_progress(segment, now)
+                self._send(self._progress(segment, now), now)
         self._repeat_at = now + REPEAT if receiving else inf
 
     def _send_progress(self, segment: IncomingSegment, now: float) -> None:

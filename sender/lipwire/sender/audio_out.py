@@ -352,7 +352,7 @@ class AudioOut(KeptSession):
             self._single_writes -= 1
         else:
             self._in_turn = call_soon(self._end_turn)
-        shell.send(((_MEDIA, message),))
+        shell.send_one(_MEDIA, message)
         return True
 
     def _write(self, number: int, data: bytes | memoryview) -> bool:

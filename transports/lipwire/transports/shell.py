@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import partial
 from math import inf
 from typing import Any, Generic, TypeVar
 
@@ -20,7 +19,7 @@ from lipwire.protocol.connection import Connection, Outgoing
 from lipwire.protocol.events import Event, SessionEnded, TransportDropped
 from lipwire.protocol.trace import TraceHook, event_record, message_record
 
-from .base import Received, Transport, TransportBroken, TransportEnded, TransportError
+from .base import Deliver, Received, Transport, TransportBroken, TransportEnded, TransportError
 from .logs import Log
 from .loop import Timer, new_timer
 
@@ -115,9 +114,24 @@ class Shell(Generic[C]):
         finally:
             self.sending = False
         if self._arrived or self._flush_again:
-            self._flush_again = False
-            batch, self._arrived = self._arrived, []
-            self.receive(batch)
+            self._catch_up()
+
+    def send_one(self, channel: Channel, data: Wire) -> None:
+        """As ``send``, of one message: the hot path of a sender."""
+        transport = self.transport
+        if transport is None:
+            return
+        self.sending = True
+        try:
+            if self.trace is not None:
+                self.trace_message("out", channel, data)
+            transport.send(channel, data)
+        except Exception as error:
+            self._note_send_error(transport, error)
+        finally:
+            self.sending = False
+        if self._arrived or self._flush_again:
+            self._catch_up()
 
     def receive(self, batch: list[Received]) -> None:
         """Give the state machine what came, and flush."""
@@ -147,7 +161,7 @@ class Shell(Generic[C]):
         self._serve_error = None
         try:
             with anyio.CancelScope() as self._serving:
-                transport.deliver_to(partial(self._deliver, transport))
+                transport.deliver_to(self._deliverer(transport))
                 try:
                     while self.transport is transport:
                         batch = await self._receive(transport)
@@ -191,6 +205,12 @@ class Shell(Generic[C]):
 
     # -- within --------------------------------------------------------------------------------------------
 
+    def _catch_up(self) -> None:
+        """Take what a transport delivered while something was being sent, and flush."""
+        self._flush_again = False
+        batch, self._arrived = self._arrived, []
+        self.receive(batch)
+
     def _set_timer(self, deadline: float) -> None:
         if self._timer is not None and deadline != inf:
             self._timer_until = deadline
@@ -206,26 +226,30 @@ class Shell(Generic[C]):
         self.connection.expire(self.clock())
         self.flush()
 
-    def _deliver(self, transport: Transport, channel: Channel, data: Wire) -> None:
-        """Take one message from the transport that is being served, as it arrives."""
-        if self.transport is not transport:
-            return  # it was given up meanwhile (LW-RESUME-11)
-        if self.sending:
-            self._arrived.append((channel, data))
-            return
-        try:
-            if self.trace is not None:
-                self.trace_message("in", channel, data)
-            connection = self.connection
-            connection.receive(channel, data, self.clock())
-            if connection.stirred:
-                self.flush()
-            elif self._on_samples is not None:
-                self._on_samples()
-        except Exception as error:  # not the transport's business: whoever serves it gets it
-            self._serve_error = error
-            if self._serving is not None:
-                self._serving.cancel()
+    def _deliverer(self, transport: Transport) -> Deliver:
+        """What takes messages, one by one as they arrive, from the transport that is being served."""
+        connection, clock, on_samples = self.connection, self.clock, self._on_samples
+
+        def deliver(channel: Channel, data: Wire) -> None:
+            if self.transport is not transport:
+                return  # it was given up meanwhile (LW-RESUME-11)
+            if self.sending:
+                self._arrived.append((channel, data))
+                return
+            try:
+                if self.trace is not None:
+                    self.trace_message("in", channel, data)
+                connection.receive(channel, data, clock())
+                if connection.stirred:
+                    self.flush()
+                elif on_samples is not None:
+                    on_samples()
+            except Exception as error:  # not the transport's business: whoever serves it gets it
+                self._serve_error = error
+                if self._serving is not None:
+                    self._serving.cancel()
+
+        return deliver
 
     def _note_send_error(self, transport: Transport, error: Exception) -> None:
         if not isinstance(error, TransportError):

@@ -12,7 +12,7 @@ const GRACE = 5000; // ms (LW-INTERRUPT-7)
 const PLAYED = 0, INTERRUPTED = 1, FAILED = 2; // causes (§6.9)
 
 /** What has arrived of a segment and was not handed out. Audio comes in order here (LW-AUDIO-8). */
-class InOrder {
+export class InOrder {
   constructor(frame) {
     this.frame = frame;
     this.pieces = [];
@@ -25,10 +25,13 @@ class InOrder {
   add(position, pcm) {
     if (position > this.received) throw new LipwireError('invalid_position', 'a gap');
     const fresh = pcm.slice((this.received - position) * this.frame); // LW-AUDIO-6: the first stands
-    if (fresh.length === 0) return;
-    this.pieces.push(fresh);
-    this.received += fresh.length / this.frame;
-    this.waiting += fresh.length / this.frame;
+    if (fresh.length > 0) this.append(fresh);
+  }
+
+  append(bytes) {
+    this.pieces.push(bytes);
+    this.received += bytes.length / this.frame;
+    this.waiting += bytes.length / this.frame;
   }
 
   /** At most so many samples from where the last ended; as bytes. */

@@ -2,6 +2,7 @@
 // options.repair: import * as repair from './repair.js'. Not here: concealment (LW-REPAIR-7 is a MAY).
 
 import { now } from './peer.js';
+import { InOrder } from './receiver-core.js';
 import { LipwireError } from './wire.js';
 
 const RANGES = 32; // in one nack
@@ -52,47 +53,44 @@ export class SenderRepair {
 
 // ---- receiver: takes chunks in any order, asks for what is missing
 
-/** LW-AUDIO-7: the pieces of a segment, in the order of their positions, apart. Has the interface of InOrder. */
-class AnyOrder {
-  constructor(frame) {
-    this.frame = frame;
-    this.pieces = []; // { start, end, bytes }
-    this.taken = 0; // position handed out
-    this.received = 0; // everything before it has arrived
-  }
+/** LW-AUDIO-7: in order up to the first gap; beyond it are islands of what has arrived: { start, end, pieces }, apart. */
+class AnyOrder extends InOrder {
+  islands = [];
 
-  get waiting() { return this.received - this.taken; }
-  get highest() { return this.pieces.at(-1)?.end ?? this.taken; }
+  get highest() { return this.islands.at(-1)?.end ?? this.received; }
 
   add(position, pcm) {
     const end = position + pcm.length / this.frame;
-    if (position > this.highest && this.missing(position).length > MISSING) return; // LW-REPAIR-9: as if lost
-    let from = position;
-    for (const had of [{ start: 0, end: this.taken }, ...this.pieces, { start: end, end }]) { // LW-AUDIO-6: the first stands
+    const touches = position <= this.received || this.islands.some((i) => i.start <= end && i.end >= position);
+    if (!touches && this.islands.length >= MISSING) return; // LW-REPAIR-9: as if lost
+    const fresh = [];
+    let from = Math.max(position, this.received);
+    for (const had of [...this.islands, { start: end, end }]) { // LW-AUDIO-6: the first stands
       const to = Math.min(had.start, end);
-      if (to > from) this.pieces.push({ start: from, end: to, bytes: pcm.slice((from - position) * this.frame, (to - position) * this.frame) });
+      if (to > from) fresh.push({ start: from, end: to, pieces: [pcm.slice((from - position) * this.frame, (to - position) * this.frame)] });
       from = Math.max(from, had.end);
     }
-    this.pieces.sort((a, b) => a.start - b.start);
-    for (const p of this.pieces) if (p.start <= this.received) this.received = Math.max(this.received, p.end);
+    if (fresh.length) this.join([...this.islands, ...fresh].sort((a, b) => a.start - b.start));
   }
 
-  take(most) {
-    const head = this.pieces[0];
-    const bytes = head.bytes.subarray(0, most * this.frame);
-    this.taken += bytes.length / this.frame;
-    if (this.taken === head.end) this.pieces.shift();
-    else this.pieces[0] = { start: this.taken, end: head.end, bytes: head.bytes.subarray(bytes.length) };
-    return bytes;
+  /** What touches becomes one, and what has no gap before it any more is in order. */
+  join(islands) {
+    this.islands = [];
+    for (const island of islands) {
+      const last = this.islands.at(-1);
+      if (island.start === this.received) island.pieces.forEach((bytes) => this.append(bytes));
+      else if (last?.end === island.start) Object.assign(last, { end: island.end, pieces: last.pieces.concat(island.pieces) });
+      else this.islands.push(island);
+    }
   }
 
   /** LW-REPAIR-1: what has not arrived below `known`, as ranges [first, end). */
   missing(known) {
     const out = [];
     let at = this.received;
-    for (const p of this.pieces) {
-      if (p.start > at) out.push([at, p.start]);
-      at = Math.max(at, p.end);
+    for (const { start, end } of this.islands) {
+      out.push([at, start]);
+      at = end;
     }
     if (at < known) out.push([at, known]);
     return out;

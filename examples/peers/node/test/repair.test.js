@@ -92,3 +92,21 @@ test('repair: required where media may lose; early audio; nack rules; any order'
   assert.deepEqual(s.of(17).map((m) => m.channel), ['media', 'media', 'media', 'media', 'media']);
   assert.deepEqual(s.of(20).map((m) => m.channel), ['control', 'media']);
 });
+
+test('repair: chunks of one sample in any order; 256 gaps are kept track of, what would make one more is as if lost', (t) => {
+  const r = receiver(t, { repair, demand: 0 }, {}, ['repair']);
+  const bytes = bytesOf(pattern(1, 1200));
+  const sample = (i) => r.say(17, 1, i, 0, bytes.slice(2 * i, 2 * i + 2));
+  r.say(16, 1);
+  for (let i = 599; i > 0; i -= 2) sample(i); // 300 islands, 256 of them kept, from behind
+  for (let i = 599; i > 0; i -= 2) r.say(17, 1, i, 0, hex('ffff')); // what is there stands, and what was lost is again
+  assert.equal(r.peer.live.get(1).buffer.missing(600).length, 256);
+  for (let i = 598; i >= 512; i -= 2) sample(i);
+  for (const i of Array.from({ length: 1200 }, (_, k) => (k * 7) % 1200)) sample(i);
+  for (let i = 0; i < 1200; i++) sample(i);
+  r.say(19, 1, 1200);
+  r.peer.grant(Infinity);
+  const got = Buffer.concat(r.heard('audio').map((e) => e[3]));
+  assert.deepEqual(got, Buffer.from(bytes));
+  assert.equal(r.heard('segmentEnd').length, 1);
+});

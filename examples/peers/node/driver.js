@@ -7,11 +7,13 @@ import { createInterface } from 'node:readline';
 import { Misuse, Receiver, Sender } from './lipwire.js';
 import { FORMATS } from './playout.js';
 import * as repair from './repair.js';
+import * as timed from './timed.js';
 import { connect, listen } from './websocket.js';
 
 const LIMITS = ['window', 'message', 'cooldown', 'keepalive', 'segments', 'handshake', 'grace'];
+const FEATURES = ['repair', 'pause', 'marks', 'data', 'custom'];
 const CAPABILITIES = [
-  'sender', 'receiver', 'websocket', 'repair', 'f32le', 'stereo', 'rates', 'token', 'sessions', 'hold', 'reset', 'drop',
+  'sender', 'receiver', 'websocket', ...FEATURES, 'f32le', 'stereo', 'rates', 'token', 'sessions', 'hold', 'reset', 'drop',
   'interrupt_one', ...LIMITS.map((name) => `limit.${name}`),
 ];
 const DEFAULT_FORMAT = ['s16le', 24000, 1];
@@ -26,13 +28,14 @@ const write = (line) => {
 };
 
 /** What both ends make of the options of `start`. */
-function common({ formats = [DEFAULT_FORMAT], features = ['repair'], limits = {}, info }) {
+function common({ formats = [DEFAULT_FORMAT], features = FEATURES, limits = {}, info }) {
   const { window, message, handshake, grace, ...rest } = limits;
   const unknown = Object.keys(limits).find((name) => !LIMITS.includes(name));
   if (unknown) throw new Unsupported(`limit.${unknown}`);
+  const strange = features.find((name) => !FEATURES.includes(name));
+  if (strange) throw new Unsupported(strange);
   return {
-    formats, message, handshake, grace, info,
-    repair: features.includes('repair') ? repair : undefined,
+    formats, features, message, handshake, grace, info, repair, timed,
     limits: { ...rest, window: window && window / formats[0][1] }, // in seconds
   };
 }
@@ -76,6 +79,10 @@ class ReceiverEnd {
           sha256: createHash('sha256').update(pcm).digest('hex'), concealed: false,
         }),
         segmentEnd: (segment, total) => tell('segment_end', { segment, total }),
+        data: (segment, position, content) => tell('data', { segment, position, content }),
+        paused: () => tell('paused'),
+        unpaused: () => tell('unpaused'),
+        custom: (content) => tell('custom', { content }),
         interrupted: (segment) => tell('interrupted', { segments: [segment] }),
         closed: ({ code, by, reason, opened }) => opened && tell('closed', { code, by: BY[by], reason }),
       },
@@ -110,6 +117,8 @@ class ReceiverEnd {
 
   reset() { this.newest.reset(); }
 
+  custom({ content }) { this.newest.sendCustom(content); }
+
   close() { this.newest.close(); }
 }
 
@@ -127,6 +136,8 @@ class SenderEnd {
         auth: this.options.token,
         on: {
           open: () => tell('opened', { format: this.sender.format, features: this.sender.features, resumed: false }),
+          custom: (content) => tell('custom', { content }),
+          marked: ({ id }, name) => tell('mark_reached', { segment: id, name }),
           started: ({ id }) => tell('stream_started', { segment: id }),
           ended: ({ id }, { position, exact, interrupted, cause }) =>
             tell('stream_ended', { segment: id, position, exact, interrupted, cause }),
@@ -158,6 +169,16 @@ class SenderEnd {
 
   interrupt({ segment }) { (segment === null ? this.sender : this.segment(segment)).interrupt(); }
 
+  mark({ segment, position, name }) { this.segment(segment).mark(name, position); }
+
+  data({ segment, position, content }) { this.segment(segment).data(content, position); }
+
+  pause() { this.sender.pause(); }
+
+  unpause() { this.sender.unpause(); }
+
+  custom({ content }) { this.sender.sendCustom(content); }
+
   drop() { this.transport.drop(); }
 
   close() { this.sender.close(); }
@@ -167,8 +188,8 @@ class SenderEnd {
 
 let end = null; // the endpoint, one at a time
 const COMMANDS = { // of each role; the others are of the driver itself
-  receiver: ['hold', 'release', 'stream_started', 'played', 'stream_ended', 'reset', 'close'],
-  sender: ['open', 'write', 'end', 'interrupt', 'drop', 'close'],
+  receiver: ['hold', 'release', 'stream_started', 'played', 'stream_ended', 'reset', 'custom', 'close'],
+  sender: ['open', 'write', 'end', 'interrupt', 'mark', 'data', 'pause', 'unpause', 'custom', 'drop', 'close'],
 };
 
 function stop() {

@@ -4,7 +4,7 @@
 // Whoever owns it calls peer.start() once it is open, peer.receive(message) for each message (bytes, or a string for a
 // text message), and peer.transportClosed() when it has gone. Positions and counts are samples per channel.
 
-import { CODES, LipwireError, Misuse, checkLimits, codeName, decode, encode, shown, understand } from './wire.js';
+import { CODES, LipwireError, Misuse, checkLimits, checkMap, codeName, decode, encode, shown, understand } from './wire.js';
 
 export const VERSION = 1;
 const SAMPLE_BYTES = { s16le: 2, f32le: 4 };
@@ -22,7 +22,10 @@ export const isFormat = ([encoding, rate, channels]) =>
   Object.hasOwn(SAMPLE_BYTES, encoding) && rate >= 8000 && rate <= 48000 && (channels === 1 || channels === 2);
 
 export class Peer {
-  /** options, both roles: on (callbacks), repair (the module repair.js), info, message (limit), handshake (ms). */
+  /**
+   * options, both roles: on (callbacks), info, message (limit), handshake (ms), repair and timed (the modules repair.js and
+   * timed.js), features (names to offer or take; unless given those that the modules bring). on.custom(content).
+   */
   constructor(role, transport, options) {
     Object.assign(this, { role, transport, options });
     this.on = options.on ?? {};
@@ -30,7 +33,10 @@ export class Peer {
     this.messageLimit = options.message ?? 65536; // ours
     checkLimits({ message: this.messageLimit });
     this.theirMessageLimit = 65536; // LW-WIRE-8: the default, until we hear it
-    this.repair = null; // the feature, once it is chosen
+    this.able = options.features ?? [...(options.repair ? ['repair'] : []), ...(options.timed ? ['marks', 'data'] : [])];
+    this.features = []; // those chosen
+    this.repair = this.timed = null; // once they are chosen
+    this.paused = false;
     this.rtt = null; // ms
     this.pongs = 0; // in this second
     this.closed = new Promise((resolve) => { this.resolveClosed = resolve; });
@@ -109,7 +115,7 @@ export class Peer {
     const { name, from, feature, fields } = understood;
     if (this.ignores(name)) return undefined;
     const legal = (this.state === 'open') !== (name === 'hello' || name === 'welcome');
-    const chosen = feature === 'core' || (feature === 'repair' && this.repair !== null); // LW-FEATURE-2
+    const chosen = feature === 'core' || this.features.includes(feature); // LW-FEATURE-2
     if (from === this.role || !legal || !chosen) throw new LipwireError('out_of_state', name); // LW-REGISTRY-2
     return this[`take_${name}`](...fields);
   }
@@ -124,6 +130,20 @@ export class Peer {
     const rtt = (clock() - t1 - (t3 - t2)) / 1000;
     if (rtt >= 0 && rtt < 60000) this.rtt = this.rtt === null ? rtt : (7 * this.rtt + rtt) / 8;
   }
+
+  // ---- custom messages
+
+  need(feature) {
+    if (this.state !== 'open' || !this.features.includes(feature)) throw new Misuse(`${feature} was not agreed on`);
+  }
+
+  /** Sends a map, by namespaced keys (LW-CUSTOM-1). */
+  sendCustom(content) {
+    this.need('custom');
+    this.send('custom', checkMap(content));
+  }
+
+  take_custom(content) { this.on.custom?.(content); }
 
   // ---- time
 

@@ -50,7 +50,7 @@ export class Receiver extends Peer {
    * options.formats ([[encoding, rate, channels]]), options.limits ({ window (s), cooldown, keepalive, segments }),
    * options.grace (ms), options.demand (samples that the consumer takes before it grants more; Infinity unless set), options.authorize(auth),
    * options.busy(). options.on: open(format), segmentStart(id, metadata), audio(id, position, bytes), segmentEnd(id, total),
-   * interrupted(id, consumed): the consumer stops playing it, also because the session is over; closed(how).
+   * data(id, position, content), paused(), unpaused(), interrupted(id, consumed): the consumer stops playing it, also because the session is over; closed(how).
    */
   constructor(transport, options = {}) {
     super('receiver', transport, options);
@@ -86,7 +86,7 @@ export class Receiver extends Peer {
 
   hello(magic, versions, session, generation, formats, features, announced, auth, resume) {
     this.theirMessageLimit = limitsOf(announced, ['message']).message;
-    const { authorize, busy, formats: ours = [['s16le', 24000, 1]], limits = {}, repair, info } = this.options;
+    const { authorize, busy, formats: ours = [['s16le', 24000, 1]], limits = {}, repair, timed, info } = this.options;
     if (resume) throw new LipwireError('unknown_session', 'sessions are not resumed here'); // LW-RESUME-4
     if (busy?.()) throw new LipwireError('busy', 'busy', null, 1000); // LW-OPEN-11
     if (authorize && !authorize(auth)) throw new LipwireError('unauthorized'); // LW-OPEN-5
@@ -95,7 +95,7 @@ export class Receiver extends Peer {
     }
     const format = formats.find((f) => isFormat(f) && ours.some((o) => same(o, f))); // LW-OPEN-3
     if (!format) throw new LipwireError('unsupported_format', 'unsupported format', { formats: ours }); // LW-OPEN-4
-    const chosen = repair && features.includes('repair') ? ['repair'] : []; // LW-FEATURE-1
+    const chosen = this.able.filter((name) => features.includes(name)); // LW-FEATURE-1
     const chosenLimits = {
       window: Math.round((limits.window ?? 2) * format[1]),
       message: this.messageLimit,
@@ -107,7 +107,8 @@ export class Receiver extends Peer {
     if (encode('welcome', fields).length > this.theirMessageLimit) fields.pop(); // LW-BINDING-4: without info
     this.welcome = this.send('welcome', ...fields);
     this.open(format, chosen, chosenLimits);
-    if (chosen.length) this.repair = new repair.ReceiverRepair(this);
+    if (chosen.includes('repair')) this.repair = new repair.ReceiverRepair(this);
+    if (chosen.includes('marks') || chosen.includes('data')) this.timed = new timed.ReceiverTimed(this);
     this.on.open?.(format);
   }
 
@@ -125,7 +126,7 @@ export class Receiver extends Peer {
     if (this.live.size >= this.limits.segments) throw new LipwireError('limit_exceeded', 'too many segments'); // LW-SEGMENT-4
     const buffer = this.repair?.adopt(id) ?? new InOrder(this.frame);
     this.live.set(id, {
-      id, metadata, buffer,
+      id, metadata, buffer, marks: [], attached: [],
       consumed: 0, played: null, total: null, isCut: false,
       begun: false, endGiven: false, // towards the consumer
       startSent: false, reported: [0, 0, null, 0], reportedAt: now(), grew: buffer.highest ? clock() : null, // towards the sender
@@ -198,6 +199,23 @@ export class Receiver extends Peer {
     s.known = Math.max(s.known ?? 0, position); // what is missing below it is asked for (LW-REPAIR-1)
   }
 
+  take_mark(id, position, name) { this.timed.mark(this.find(id), position, name); }
+
+  take_data(id, position, content) { this.timed.data(this.find(id), position, content); }
+
+  take_pause() { // LW-PAUSE-1
+    if (this.paused) return;
+    this.paused = true;
+    this.on.paused?.();
+  }
+
+  take_unpause() {
+    if (!this.paused) return;
+    this.paused = false;
+    this.on.unpaused?.();
+    this.deliver();
+  }
+
   take_interrupt(first, last) {
     if (last < first) throw new LipwireError('invalid_field', 'interrupt');
     const named = [...this.live.values()].filter((s) => s.id >= first && s.id <= last);
@@ -214,7 +232,7 @@ export class Receiver extends Peer {
     const fresh = segments.filter((s) => !s.isCut);
     for (const s of fresh) Object.assign(s, { isCut: true, cutAt: now() }); // LW-INTERRUPT-3: all of them before anybody is told of one
     for (const s of fresh) {
-      s.buffer = null;
+      Object.assign(s, { buffer: null, marks: [], attached: [] }); // LW-MARK-2
       if (s.consumed === 0 && !s.endGiven) this.finishSegment(s, 0, true, INTERRUPTED); // LW-INTERRUPT-7
       else if (s.consumed > 0) { // LW-COOLDOWN-1, LW-COOLDOWN-2
         this.resetting.add(s.id);
@@ -233,16 +251,20 @@ export class Receiver extends Peer {
   deliver() {
     if (this.delivering) return; // called by the consumer from within
     this.delivering = true;
-    try { while (this.state === 'open' && !this.cooling && this.deliverNext()); } finally { this.delivering = false; }
+    try { while (this.state === 'open' && !this.cooling && !this.paused && this.deliverNext()); } finally { this.delivering = false; }
   }
 
   deliverNext() {
-    const s = [...this.live.values()].find((o) => !o.isCut && !o.endGiven);
+    const s = [...this.live.values()].find((o) => !o.isCut && (!o.endGiven || this.timed?.next(o)));
     if (!s || this.demand === 0) return false;
-    const samples = Math.min(s.buffer.waiting, this.demand);
+    const data = this.timed?.next(s);
+    const samples = Math.min(s.buffer.waiting, this.demand, data ? data.position - s.consumed : Infinity); // LW-DATA-1
     if (!s.begun) { // its beginning waits for nothing of it
       s.begun = true;
       this.on.segmentStart?.(s.id, s.metadata);
+    } else if (data && (data.position <= s.consumed || s.consumed === s.total)) {
+      data.given = true;
+      this.on.data?.(s.id, data.position, data.content);
     } else if (samples > 0) {
       const position = s.consumed;
       const bytes = s.buffer.take(samples);
@@ -283,7 +305,9 @@ export class Receiver extends Peer {
   /** The consumer: the segment was heard up to here (LW-PROGRESS-3). */
   played(id, position) {
     const s = this.live.get(id);
-    if (s) s.played = Math.max(s.played ?? 0, Math.min(position, s.consumed)); // LW-PROGRESS-2
+    if (!s) return;
+    s.played = Math.max(s.played ?? 0, Math.min(position, s.consumed)); // LW-PROGRESS-2
+    this.guard(() => this.timed?.reach(s, s.played));
   }
 
   /** The consumer: playback has ended, was given up (failed), or has stopped after an interrupt (LW-STREAM-2). */
@@ -294,6 +318,7 @@ export class Receiver extends Peer {
     const heard = position === null ? null : Math.min(position, s.consumed); // LW-STREAM-3
     const whole = !failed && heard === s.total; // LW-STREAM-4: a cut may have come too late
     this.guard(() => {
+      if (whole) this.timed?.reach(s, Infinity); // LW-MARK-1
       this.finishSegment(s, heard, s.isCut && !whole, whole ? PLAYED : s.isCut && !failed ? INTERRUPTED : FAILED);
       this.deliver(); // the consumer may just have reset
     });

@@ -20,6 +20,9 @@ class Segment {
     this.started = this.heard = this.endWanted = this.endSent = false;
     this.isCut = this.cutConfirmed = false;
     this.over = false; // on the wire; towards the user it ends with the result, which may come earlier (LW-STREAM-7)
+    this.marks = []; // names that wait to be reached
+    this.attached = []; // data that is ahead of the consumed position
+    this.toSay = []; // marks and data of a segment that has not started
     this.result = null;
     this.told = false;
     this.ended = new Promise((resolve) => { this.resolve = resolve; });
@@ -49,6 +52,12 @@ class Segment {
     return { position, pcm };
   }
 
+  /** A name that is echoed when what is at the position is heard; where writing goes on unless it is given. */
+  mark(name, position = this.sent + this.queued) { this.sender.timedFor('marks').mark(this, name, position); }
+
+  /** What belongs to a position: words, visemes (LW-DATA-1). */
+  data(content, position = this.sent + this.queued) { this.sender.timedFor('data').data(this, content, position); }
+
   end() {
     this.endWanted = true;
     this.sender.pump();
@@ -66,13 +75,13 @@ class Segment {
 export class Sender extends Peer {
   /**
    * options.formats, options.auth, options.grace (ms), options.inFlight (s), options.versions (to try a refusal);
-   * options.on: open(), started(segment), progress(segment), ended(segment, result), closed(how).
+   * options.on: open(), started(segment), progress(segment), marked(segment, name), ended(segment, result), closed(how).
    */
   constructor(transport, options = {}) {
     super('sender', transport, options);
     this.versions = options.versions ?? [VERSION];
     this.formats = options.formats ?? [['s16le', 24000, 1]];
-    this.offered = [...(options.repair ? ['repair'] : []), `grease.${grease()}`]; // LW-BINDING-1, LW-GREASE-1
+    this.offered = [...this.able, `grease.${grease()}`]; // LW-BINDING-1, LW-GREASE-1
     this.use(this.formats[0]); // what is written before welcome is in it
     this.session = crypto.getRandomValues(new Uint8Array(16));
     this.segments = new Map(); // by id: those not over, or not ended towards the user
@@ -98,6 +107,7 @@ export class Sender extends Peer {
     this.theirMessageLimit = limits.message;
     if (features.includes('repair')) this.repair = new this.options.repair.SenderRepair(this);
     else if (this.transport.mediaLossy) throw new LipwireError('feature_required', 'repair', { features: ['repair'] }); // LW-BINDING-2
+    if (features.includes('marks') || features.includes('data')) this.timed = new this.options.timed.SenderTimed(this);
     this.open(format, features, limits);
     const most = this.transport.twoChannels ? Math.min(MEDIA_MESSAGE, this.theirMessageLimit) : this.theirMessageLimit;
     this.chunk = Math.min(Math.floor(this.rate / 50), Math.floor((most - AUDIO_HEADER) / this.frame)); // 20 ms, or what fits
@@ -133,8 +143,28 @@ export class Sender extends Peer {
   /** Whether the receiver takes its segment_start (LW-BINDING-4); before welcome, as far as is known. */
   fits({ id, metadata }) { return encode('segment_start', [id, metadata]).length <= this.theirMessageLimit; }
 
+  timedFor(feature) {
+    this.need(feature);
+    return this.timed;
+  }
+
   /** Cuts everything that is not over. */
   interrupt() { this.cut([...this.segments.values()]); }
+
+  /** Holds playback, of the whole session. */
+  pause() {
+    this.need('pause');
+    if (this.paused) return;
+    this.paused = true;
+    this.send('pause');
+  }
+
+  unpause() {
+    this.need('pause');
+    if (!this.paused) return;
+    this.paused = false;
+    this.send('unpause');
+  }
 
   cut(segments) {
     const cut = segments.filter((s) => !s.isCut && !s.over);
@@ -149,6 +179,7 @@ export class Sender extends Peer {
       this.interrupts.push(interrupt);
       this.send('interrupt', interrupt.first, interrupt.last); // LW-INTERRUPT-2: on both channels
     }
+    if (cut.length && this.paused && [...this.segments.values()].every((s) => s.isCut || s.over)) this.unpause(); // LW-PAUSE-2
     this.goOn();
   }
 
@@ -181,6 +212,7 @@ export class Sender extends Peer {
         s.started = true;
         this.highestStarted = s.id;
         this.send('segment_start', s.id, s.metadata);
+        this.timed?.started(s);
       }
       while (s.queued > 0) {
         const room = Math.min(this.credit, this.flightRoom, this.chunk);
@@ -276,6 +308,8 @@ export class Sender extends Peer {
     this.pump(); // the segments end with their stream_ended (LW-INTERRUPT-8)
   }
 
+  take_mark_reached(id, name) { this.timed.reached(this.segments.get(id), name); }
+
   take_nack(id, missing) { this.repair.nack(this.reported(id), missing); }
 
   // ---- time
@@ -306,7 +340,9 @@ export class Sender extends Peer {
       const rest = outstanding && !s.isCut ? ((s.sent + s.queued - (s.played ?? 0)) / this.rate) * 1000 : 0;
       this.expires = t + rest + (this.options.grace ?? 5000) + this.limits.cooldown;
     }
-    if (!outstanding || t < this.expires) return;
+    if (this.paused) this.expires += t - (this.watchedAt ?? t); // a pause holds it
+    this.watchedAt = t;
+    if (!outstanding || this.paused || t < this.expires) return;
     s.result = { position: s.played ?? 0, interrupted: true, cause: 'no report', exact: false }; // LW-STREAM-8
     if (s.isCut) this.goOn();
     else this.cut([s]);

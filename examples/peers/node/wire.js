@@ -137,29 +137,30 @@ const orNil = (check) => (v) => v === null || check(v);
 const lenient = (check) => Object.assign((v) => { try { return check(v); } catch { return false; } }, { lenient: true });
 
 const atMost = (n, ...bounds) => bounds.filter((bound) => n >= bound).length;
-/** Bytes of a decoded value in its shortest encoding (LW-LIMIT-2). */
-function shortest(v) {
+/** Bytes of a value, of a user's or decoded, in its shortest encoding (LW-LIMIT-2). */
+export function encodedSize(v) {
   if (v === null || typeof v === 'boolean') return 1;
-  if (v instanceof Float) return Object.is(Math.fround(v), Number(v)) ? 5 : 9;
+  if (v instanceof Float || (typeof v === 'number' && !Number.isSafeInteger(v))) return Object.is(Math.fround(v), Number(v)) ? 5 : 9;
   if (typeof v === 'bigint') return 9;
   if (typeof v === 'number') return [1, 2, 3, 5, 9][v < 0 ? atMost(-v, 33, 129, 32769, 2 ** 31 + 1) : atMost(v, 128, 256, 65536, 2 ** 32)];
   if (v instanceof Uint8Array) return v.length + [2, 3, 5][atMost(v.length, 256, 65536)];
   if (typeof v === 'string') return utf8Length(v) + [1, 2, 3, 5][atMost(utf8Length(v), 32, 256, 65536)];
   const inner = Array.isArray(v) ? v : Object.entries(v);
   const rows = inner.flat(Array.isArray(v) ? 0 : 1);
-  return rows.reduce((sum, one) => sum + shortest(one), [1, 3, 5][atMost(inner.length, 16, 65536)]);
+  return rows.reduce((sum, one) => sum + encodedSize(one), [1, 3, 5][atMost(inner.length, 16, 65536)]);
 }
 
 const stringKeys = (v) => !(v instanceof Map) && (typeof v !== 'object' || v === null || v instanceof Uint8Array || Object.values(v).every(stringKeys));
 const map = (v) => {
   const isMap = typeof v === 'object' && v !== null && Object.getPrototypeOf(v) === null;
   if (!isMap || !stringKeys(v)) return false; // LW-WIRE-12
-  return shortest(v) <= MAP_BYTES || refuse('limit_exceeded', 'a map is too large'); // LW-LIMIT-2
+  return encodedSize(v) <= MAP_BYTES || refuse('limit_exceeded', 'a map is too large'); // LW-LIMIT-2
 };
 const format = row(str(0, Infinity), count, count); // of any name: LW-FORMAT-1
 const features = list(str(1, 64), 0, 64);
 const ranges = (v) => v.every(([first, end], i) => first < end && (i === 0 || first > v[i - 1][1])); // ascending, apart
 const at = [id, count]; // segment, position
+export const isName = str(1, 128); // of a mark
 
 /** name: [type, from, feature, checks of the fields] */
 const MESSAGES = {
@@ -182,8 +183,8 @@ const MESSAGES = {
   cut: [21, 'receiver', 'core', [id, id, list(row(...at))]],
   pause: [22, 'sender', 'pause', []],
   unpause: [23, 'sender', 'pause', []],
-  mark: [24, 'sender', 'marks', [...at, str(1, 128)]],
-  mark_reached: [25, 'receiver', 'marks', [id, str(1, 128)]],
+  mark: [24, 'sender', 'marks', [...at, isName]],
+  mark_reached: [25, 'receiver', 'marks', [id, isName]],
   data: [26, 'sender', 'data', [...at, map]],
   stream_started: [27, 'receiver', 'core', [id, count]],
   progress: [28, 'receiver', 'core', [id, count, count, orNil(count), count, count, orNil(count)]],

@@ -20,7 +20,9 @@ export function alone(Role, options = {}, link = {}) {
     send: (channel, bytes) => out.push(Object.assign(unpack(bytes), { channel })),
     close: () => events.push(['transport closed']),
   };
-  const names = ['open', 'segmentStart', 'audio', 'segmentEnd', 'interrupted', 'closed', 'sent', 'ended'];
+  const names = [
+    'open', 'segmentStart', 'audio', 'segmentEnd', 'data', 'paused', 'unpaused', 'custom', 'interrupted', 'closed', 'started', 'marked', 'ended',
+  ];
   const on = Object.fromEntries(names.map((n) => [n, (...args) => events.push([n, ...args])]));
   const peer = new Role(transport, { ...options, on });
   peer.start();

@@ -13,7 +13,7 @@ import { connect, listen } from './websocket.js';
 const LIMITS = ['window', 'message', 'cooldown', 'keepalive', 'segments', 'handshake', 'grace'];
 const FEATURES = ['repair', 'pause', 'marks', 'data', 'custom'];
 const CAPABILITIES = [
-  'sender', 'receiver', 'websocket', ...FEATURES, 'f32le', 'stereo', 'rates', 'token', 'sessions', 'hold', 'reset', 'drop',
+  'sender', 'receiver', 'websocket', ...FEATURES, 'f32le', 'stereo', 'rates', 'token', 'sessions', 'hold', 'reset', 'drop', 'finish',
   'interrupt_one', ...LIMITS.map((name) => `limit.${name}`),
 ];
 const DEFAULT_FORMAT = ['s16le', 24000, 1];
@@ -181,6 +181,8 @@ class SenderEnd {
 
   drop() { this.transport.drop(); }
 
+  finish() { this.sender.closeWhenHeard(); } // answered at once, though it takes its time
+
   close() { this.sender.close(); }
 }
 
@@ -189,7 +191,7 @@ class SenderEnd {
 let end = null; // the endpoint, one at a time
 const COMMANDS = { // of each role; the others are of the driver itself
   receiver: ['hold', 'release', 'stream_started', 'played', 'stream_ended', 'reset', 'custom', 'close'],
-  sender: ['open', 'write', 'end', 'interrupt', 'mark', 'data', 'pause', 'unpause', 'custom', 'drop', 'close'],
+  sender: ['open', 'write', 'end', 'interrupt', 'mark', 'data', 'pause', 'unpause', 'custom', 'drop', 'finish', 'close'],
 };
 
 function stop() {

@@ -151,6 +151,14 @@ export class Sender extends Peer {
   /** Cuts everything that is not over. */
   interrupt() { this.cut([...this.segments.values()]); }
 
+  /** Closes once all that was said has been heard, or has ended otherwise (LW-CLOSE-2). */
+  async closeWhenHeard() {
+    const said = [...this.segments.values()];
+    for (const s of said) s.end();
+    await Promise.all(said.map((s) => s.ended));
+    this.close();
+  }
+
   /** Holds playback, of the whole session. */
   pause() {
     this.need('pause');

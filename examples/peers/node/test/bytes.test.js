@@ -172,7 +172,7 @@ test('what this peer sends, byte by byte', () => {
 });
 
 test('the shared files use nothing of Node', () => {
-  for (const file of ['wire', 'peer', 'sender-core', 'receiver-core', 'repair', 'lipwire', 'playout', 'speak', 'browser/webrtc'].map((name) => `../${name}.js`)) {
+  for (const file of ['wire', 'peer', 'sender-core', 'receiver-core', 'repair', 'timed', 'lipwire', 'playout', 'speak', 'browser/webrtc'].map((name) => `../${name}.js`)) {
     const text = readFileSync(new URL(file, import.meta.url), 'utf8');
     assert.doesNotMatch(text, /\b(Buffer|process|require|setImmediate)\b|node:/, file);
     for (const [, from] of text.matchAll(/from '([^']+)'/g)) assert.match(from, /^(@msgpack\/msgpack|\.\.?\/[a-z-]+\.js)$/);

@@ -74,6 +74,20 @@ test('a receiver that says nothing: the segment ends in bounded time, and is cut
   assert.deepEqual(s.last(20).slice(), [20, 1, 1]);
 });
 
+test('closes when all that was said has ended', async (t) => {
+  const s = sender(t);
+  const [a, b] = [s.peer.segment(), s.peer.segment()];
+  for (const x of [a, b]) x.write(pattern(x.id, 10));
+  s.peer.closeWhenHeard();
+  assert.deepEqual(s.of(19).map((m) => m[1]), [1, 2]);
+  s.say(29, 1, 10, false, 0);
+  await a.ended;
+  assert.equal(s.code(), undefined);
+  s.say(29, 2, 10, false, 0);
+  await s.peer.closed;
+  assert.equal(s.code(), CODES.normal);
+});
+
 test('a segment that is cut before it was started leaves its id out', async (t) => {
   const s = sender(t);
   const a = s.peer.segment(), b = s.peer.segment();

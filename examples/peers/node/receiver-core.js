@@ -338,19 +338,21 @@ export class Receiver extends Peer {
     this.deliver();
     for (const s of this.live.values()) {
       if (s.isCut && t - s.cutAt >= (this.options.grace ?? GRACE)) this.finishSegment(s, s.played, true, INTERRUPTED); // LW-INTERRUPT-7
-      if (this.transport.mediaLossy && t - s.reportedAt >= PROGRESS_REPEAT) s.reported = [0, 0, null, 0]; // LW-PROGRESS-5
-      this.report(s, 0); // LW-PROGRESS-1: at the latest 20 ms after a change
+      this.report(s, 0, this.transport.mediaLossy && t - s.reportedAt >= PROGRESS_REPEAT); // LW-PROGRESS-1: 20 ms at the latest
     }
   }
 
-  /** Sends a progress when `least` was consumed since the last, or, with 0, when anything has changed (LW-PROGRESS-1). */
-  report(s, least) {
+  /**
+   * Sends a progress when `least` was consumed since the last, or, with 0, when anything has changed (LW-PROGRESS-1);
+   * a repeat at any rate, and where it is not lost (LW-PROGRESS-5).
+   */
+  report(s, least, repeat = false) {
     if (s.isCut || !this.live.has(s.id)) return;
     const state = [s.buffer.received, s.consumed, s.played, s.buffer.highest];
-    if (same(state, s.reported) || state[1] - s.reported[1] < least) return;
+    if (!repeat && (same(state, s.reported) || state[1] - s.reported[1] < least)) return;
     s.reported = state;
     s.reportedAt = now();
-    this.send('progress', ...this.progress(s));
+    this.sendOn(this.transport.twoChannels && !repeat, 'progress', this.progress(s));
   }
 
   progress(s) {

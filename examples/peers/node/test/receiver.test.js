@@ -114,6 +114,15 @@ test('progress: within 20 ms, not for each chunk; played only when reported', (t
   assert.deepEqual(r.last(28).slice(2, 4), [12250, 12100]);
 });
 
+test('progress is repeated every 500 ms where media may lose, on control', (t) => {
+  const advance = stopTime(t);
+  const r = receiver(t, { repair }, { twoChannels: true, mediaLossy: true }, ['repair']);
+  r.say(16, 1);
+  r.say(17, 1, 0, 0, pcm(10));
+  advance(1100);
+  assert.deepEqual(r.of(28).map((m) => [m.channel, ...m.slice(1, 4)]), [['media', 1, 10, 10], ['control', 1, 10, 10], ['control', 1, 10, 10]]);
+});
+
 test('stream_ended that knows no position: what was played comes before it, on control', (t) => {
   const r = receiver(t, { demand: 100 }, { twoChannels: true });
   r.say(16, 1); r.say(17, 1, 0, 0, pcm(100));

@@ -44,6 +44,11 @@ class _Count:
     def take_progress(self, message: Any, _: Role) -> None:
         self._consumed[message.segment] = max(self._consumed.get(message.segment, 0), message.consumed)
 
+    def take_welcome(self, message: Any, _: Role) -> None:
+        """On a resume its state says what was consumed."""
+        for segment, _received, consumed, _played in message.state[1] if message.state else ():
+            self._consumed[segment] = max(self._consumed.get(segment, 0), consumed)
+
     def take_interrupt(self, message: Any, _: Role) -> None:
         self._interrupted.update(s for s in self._sent if message.first <= s <= message.last)
 

@@ -320,13 +320,14 @@ class Play(ABC):
     def _react(self, entry: Entry) -> None:  # noqa: B027 - a role may have nothing to add
         """What else the kit's peer does by itself."""
 
-    def seen(self, name: str, *, since: int = 0, **fields: Any) -> list[Entry]:
+    def seen(self, name: str, /, *, since: int = 0, **fields: Any) -> list[Entry]:
         """All messages of that name, or events, that have come from the implementation, from ``since`` in the trace."""
         return [entry for entry in self.trace[since:] if self._is(entry, name, None, fields)]
 
     async def expect(
         self,
         name: str,
+        /,
         *,
         where: Callable[[Any], bool] | None = None,
         requirement: str | None = None,
@@ -346,7 +347,7 @@ class Play(ABC):
             raise TransportGone if self.over else CaseFailed
         return entry
 
-    async def told(self, event: str, **options: Any) -> dict[str, Any]:
+    async def told(self, event: str, /, **options: Any) -> dict[str, Any]:
         """Wait for an event of the driver, as :meth:`expect` does for a message; gives its fields."""
         entry = await self.expect(f"event {event}", **options)
         assert entry.fields is not None
@@ -355,6 +356,7 @@ class Play(ABC):
     async def find(
         self,
         name: str,
+        /,
         *,
         where: Callable[[Any], bool] | None = None,
         within: float | None = None,
@@ -453,13 +455,13 @@ class Play(ABC):
         if not self.check(passed, expected, actual, requirement):
             raise CaseFailed
 
-    def none(self, name: str, *, since: int = 0, requirement: str | None = None, **fields: Any) -> bool:
+    def none(self, name: str, /, *, since: int = 0, requirement: str | None = None, **fields: Any) -> bool:
         """Check that no such message, or event, has come since; a fence before it makes that a fair question."""
         found = self.seen(name, since=since, **fields)
         words = f"no {name}{_shown(fields)}"
         return self.check(not found, words, f"{len(found)} came: {_values(found[0]) if found else ''}", requirement)
 
-    def once(self, name: str, *, since: int = 0, requirement: str | None = None, **fields: Any) -> bool:
+    def once(self, name: str, /, *, since: int = 0, requirement: str | None = None, **fields: Any) -> bool:
         """As :meth:`none`, where exactly one is to have come."""
         found = self.seen(name, since=since, **fields)
         return self.check(len(found) == 1, f"one {name}{_shown(fields)}", f"{len(found)} came", requirement)

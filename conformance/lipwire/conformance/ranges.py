@@ -28,3 +28,7 @@ class Ranges:
     def highest(self) -> int:
         """The end of the last sample that has."""
         return self._parts[-1][1] if self._parts else 0
+
+    def holds(self, start: int, end: int) -> bool:
+        """Whether all samples from ``start`` up to ``end`` have."""
+        return any(first <= start and end <= last for first, last in self._parts)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lipwire.protocol.channels import Channel
 from lipwire.protocol.registry import Role
-from lipwire.transports import HttpRequest
+from lipwire.transports import HttpRequest, Transport, TransportError
 from lipwire.transports.urls import SUBPROTOCOL
 
 from . import messages as m
@@ -25,6 +25,9 @@ from .verdicts import Closing
 
 NACK_EVERY: Final = 1.0
 """Seconds in which what is missing is waited for before the kit asks for it."""
+AGAIN: Final = 0.3
+"""Seconds until the kit asks again for what it wants once more: a sender does not send it twice in a short time."""
+MOST_ASKED: Final = 10
 QUIET: Final = 0.25
 """Seconds without audio after which a sender is taken to send none."""
 
@@ -119,6 +122,8 @@ class SenderPlay(Tables):
 
     def _of_opening(self) -> str:
         first = self.case.requirements[0]
+        if self.case.version == 0:
+            return "LW-V0-1"
         return first if first.split("-")[1] in ("OPEN", "RESUME", "INVARIANT", "CLOSE") else "LW-OPEN-1"
 
     async def meet(self) -> None:
@@ -170,11 +175,20 @@ class SenderPlay(Tables):
         return m.welcome(fields.pop("session", self.hello.session), **(options | fields))
 
     async def reopen(self, *, again: bool = True, **welcome: Any) -> Entry:
-        """Let it connect again, and let it resume with the state that the kit has."""
+        """Let it connect again, and let it resume with the state that the kit has.
+
+        ``again``: send what was not acknowledged, as LW-RESUME-8 asks.
+        """
         await self.connect()
+        return await self.go_on(again=again, **welcome)
+
+    async def go_on(self, *, again: bool = True, **welcome: Any) -> Entry:
+        """Take the hello on the transport that is there, and let it resume: what :meth:`reopen` does once it came."""
         found = await self.take_hello()
+        self.step("the session is resumed")
         rows = [[s, self.received[s].contiguous, self.consumed_of(s), None] for s in self.live]
         welcome.setdefault("state", [self.taken, rows])
+        welcome.setdefault("limits", self.limits)
         if self.hello.resume is not None:
             for number in [number for number in self.unacknowledged if number <= self.hello.resume[1]]:
                 del self.unacknowledged[number]
@@ -233,6 +247,13 @@ class SenderPlay(Tables):
             await self.write(segment, pcm)
         if end:
             await self.do("end", segment=segment)
+        return segment
+
+    async def whole(self, samples: int = 960, seed: int = 1) -> int:
+        """Have it say a segment, and wait until all of it has come; gives the id."""
+        segment = await self.say(m.pcm(samples, seed))
+        await self.arrives(segment, samples)
+        await self.expect("segment_end", segment=segment, total=samples, requirement="LW-SEGMENT-5")
         return segment
 
     # -- what it sends -------------------------------------------------------------------------------------
@@ -295,6 +316,12 @@ class SenderPlay(Tables):
         self.consumed[segment] = position
         self.report(segment)
 
+    def send_on(self, transport: Transport | None, message: m.Raw) -> None:
+        """Send a message on a transport that is not the one in use; it is not put into the trace."""
+        assert transport is not None
+        with suppress(TransportError):  # it may be gone
+            transport.send(Channel.CONTROL, m.pack(message))
+
     def confirm(self, first: int, last: int) -> None:
         """Send ``cut``, with the live segments in it."""
         self.send_exactly(m.cut(first, last, [[s, self.consumed_of(s)] for s in self.live if first <= s <= last]))
@@ -316,6 +343,35 @@ class SenderPlay(Tables):
             if got.highest > got.contiguous:  # media may lose
                 self.send(m.nack(segment, [got.contiguous, got.highest]))
         await self.until(lambda: got.contiguous >= end, f"segment {segment} up to {end}", name)
+
+    async def sent_again(self, segment: int, *missing: list[int], requirement: str = "LW-REPAIR-3") -> list[Entry]:
+        """Ask for samples until they have come once more, and check that they do; gives what came."""
+        since = len(self.trace)
+
+        def come() -> bool:
+            got, size = Ranges(), self.frame_bytes
+            for chunk in self.seen("audio", segment=segment, since=since):
+                got.add(chunk.message.position, chunk.message.position + len(chunk.message.pcm) // size)
+            return all(got.holds(start, end) for start, end in missing)
+
+        def hopeless() -> bool:
+            return self.over or self.closed is not None
+
+        asked = 0
+        while not come() and not hopeless() and asked < MOST_ASKED:
+            asked += 1
+            self.send(m.nack(segment, *missing), channel=Channel.CONTROL)
+            await self._wait_until(lambda: come() or hopeless(), AGAIN)
+        chunks = self.seen("audio", segment=segment, since=since)
+        words = f"samples {', '.join(f'{start} to {end}' for start, end in missing)} of segment {segment} again"
+        self.require(come(), words, f"{len(chunks)} messages in answer to {asked} requests", requirement)
+        return chunks
+
+    def lose(self, segment: int, position: int = 0) -> None:
+        """Go on as if nothing of a segment beyond this position had arrived."""
+        self.received[segment] = Ranges()
+        if position:
+            self.received[segment].add(0, position)
 
     async def settle(self) -> int:
         """Wait until no audio comes for a while, so that the sender has sent what it will; then a fence.

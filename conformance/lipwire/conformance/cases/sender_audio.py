@@ -1,15 +1,11 @@
 """What a sender's audio messages say: positions, samples, cut-through (SPEC §8)."""
 
 import struct
-from typing import Final
 
 from .. import messages as m
 from ..case import case
 from ..sender_play import SenderPlay
 from ..trace import Entry
-
-AGAIN: Final = 0.3
-"""Seconds until a nack is sent again: a sender does not send the same samples twice in a short time."""
 
 
 @case(
@@ -71,26 +67,7 @@ async def _(it: SenderPlay) -> None:
     segment = await it.say(m.pcm(2_400))
     await it.arrives(segment, 2_400)
     for start, end in ((0, 480), (1, 2), (957, 1_931)):
-        since, asked = len(it.trace), 0
-        while not covered(it.seen("audio", segment=segment, since=since), start, end, it.frame_bytes) and asked < 10:
-            asked += 1
-            it.send(m.nack(segment, [start, end]))
-            await it.find("audio", segment=segment, within=AGAIN)
-        again = it.seen("audio", segment=segment, since=since)
-        words = f"samples {start} to {end} again"
-        it.require(
-            covered(again, start, end, it.frame_bytes), words, f"{len(again)} messages in answer to {asked} requests",
-            "LW-REPAIR-3",
-        )  # fmt: skip
-
-
-def covered(chunks: list[Entry], start: int, end: int, frame_bytes: int) -> bool:
-    """Whether these chunks hold all samples from ``start`` up to ``end``."""
-    have: set[int] = set()
-    for chunk in chunks:
-        position = chunk.message.position
-        have.update(range(position, position + len(chunk.message.pcm) // frame_bytes))
-    return have >= set(range(start, end))
+        await it.sent_again(segment, [start, end])
 
 
 def check_cut_through(it: SenderPlay, chunk: Entry, dead: int, live: int) -> None:

@@ -87,6 +87,14 @@ def closing_status(transport: Transport) -> int | None:
     return None if received is None else received.code
 
 
+async def pinged(transport: Transport) -> None:
+    """Wait until the other side of a WebSocket has read all that was sent: its own ping is answered."""
+    from lipwire.transports.websocket import WebSocketTransport
+
+    assert isinstance(transport, WebSocketTransport)
+    await (await transport.connection.ping())
+
+
 async def offer_to(
     driver: Driver, *, prepare: Callable[[RTCPeerConnection], object] = lambda _: None, owned: bool = True
 ) -> WebRtcTransport:

@@ -1,6 +1,6 @@
 """How a receiver reads a hello (SPEC §4, §6.1, §7)."""
 
-from typing import Any
+from typing import Any, Final
 
 from .. import messages as m
 from ..case import case
@@ -130,62 +130,101 @@ async def _(it: ReceiverPlay) -> None:
     it.check(chosen == {1}, "version 1 is chosen", f"{chosen}")
 
 
+_FORMAT: Final = m.PCM_FORMAT
+_TOKEN: Final = bytes(16)
+_FIELDS: Final[dict[str, tuple[int, list[Any]]]] = {
+    "session": (3, [None, "5f0d1c2b3a495867", bytes(15), bytes(17), b"", 7]),
+    "generation": (4, [None, 0, 1.0, True, "1"]),
+    "formats": (
+        5,
+        [None, [], "s16le", [_FORMAT] * 17, _FORMAT, [["s16le", 24_000]], [[b"s16le", 24_000, 1]],
+         [["s16le", 24_000.0, 1]], [["s16le", 24_000, True]]],
+    ),
+    "features": (
+        6,
+        [None, "repair", {}, [1], [b"x"], [""], ["x" * 65], ["é" * 33], [f"com.example.f{n}" for n in range(65)]],
+    ),
+    "limits": (7, [None, [], 65_536, {"message": "65536"}, {"message": 65_536.0}, {"message": True}, {1: 65_536}]),
+    "auth": (8, [7, [], "x" * 4_097, "é" * 2_049, bytes(4_097), True]),
+    "resume": (
+        9,
+        [[], b"1234567890123456", [bytes(15), 0], [bytes(65), 0], [_TOKEN], ["1234567890123456", 0], [_TOKEN, None],
+         [_TOKEN, 1.0]],
+    ),
+    "info": (10, ["software", [], {1: "x"}, {"a": {2: "x"}}, 7]),
+}  # fmt: skip
+"""By field of hello: its place, and values that are of another type or beyond its range."""
+
+_INTEGERS: Final[dict[str, tuple[int, Any]]] = {
+    "generation 2^53": (4, 2**53),
+    "generation -1": (4, -1),
+    "rate -1": (5, [["s16le", -1, 1]]),
+    "channels 2^53": (5, [["s16le", 24_000, 2**53]]),
+    "message -1": (7, {"message": -1}),
+    "message 2^53": (7, {"message": 2**53}),
+    "taken -1": (9, [_TOKEN, -1]),
+    "taken 2^53": (9, [_TOKEN, 2**53]),
+}
+
+
+def _with(it: ReceiverPlay, at: int, value: Any) -> list[Any]:
+    """A hello with another value at that place."""
+    whole = m.hello(it.session, features=it.offered())
+    return [*whole[:at], value, *whole[at + 1 :]]
+
+
+def _field_case(name: str, at: int, values: list[Any]) -> None:
+    @case(
+        f"receiver.hello.{name}",
+        "LW-WIRE-4",
+        why=f"{name} is held against its type and range",
+        wire=True,
+        judged=False,
+    )
+    async def _(it: ReceiverPlay) -> None:
+        for value in values:
+            more = [*it.offered(), *value] if at == 6 and isinstance(value, list) else value
+            await it.refused(f"{name} {m.shown(value)}", "invalid_field", _with(it, at, more), first=True)
+
+
+for _name, (_at, _values) in _FIELDS.items():
+    _field_case(_name, _at, _values)
+
+
 @case(
-    "receiver.hello.hello_by_element",
-    "LW-WIRE-4",
+    "receiver.hello.integers",
     "LW-WIRE-3",
-    "LW-WIRE-5",
-    "LW-LIMIT-2",
-    why="each field of hello is held against its type and range",
+    why="integers of hello are from 0 to 2^53 - 1",
     wire=True,
     judged=False,
 )
 async def _(it: ReceiverPlay) -> None:
-    whole = m.hello(it.session, features=it.offered())
+    for name, (at, value) in _INTEGERS.items():
+        await it.refused(name, "invalid_field", _with(it, at, value), first=True)
 
-    def other(at: int, value: Any) -> list[Any]:
-        return [*whole[:at], value, *whole[at + 1 :]]
 
-    for name, at, values in (
-        ("session", 3, [None, "5f0d1c2b3a495867", bytes(15), bytes(17), b"", 7]),
-        ("generation", 4, [None, 0, 1.0, True, "1"]),
-        ("formats", 5, [None, [], "s16le", [m.PCM_FORMAT] * 17, ["s16le", 24_000, 1], [["s16le", 24_000]],
-                        [[b"s16le", 24_000, 1]], [["s16le", 24_000.0, 1]],
-                        [["s16le", 24_000, True]]]),
-        ("features", 6, [None, "repair", {}, [1], [b"x"], [""], ["x" * 65], ["é" * 33],
-                         [*it.offered(), *(f"com.example.f{n}" for n in range(65))]]),
-        ("limits", 7, [None, [], 65_536, {"message": "65536"}, {"message": 65_536.0}, {"message": True},
-                       {1: 65_536}]),
-        ("auth", 8, [7, [], "x" * 4_097, "é" * 2_049, bytes(4_097), True]),
-        ("resume", 9, [[], b"1234567890123456", [bytes(15), 0], [bytes(65), 0], [bytes(16)],
-                       ["1234567890123456", 0], [bytes(16), None], [bytes(16), 1.0]]),
-        ("info", 10, ["software", [], {1: "x"}, {"a": {2: "x"}}, 7]),
-    ):  # fmt: skip
-        for value in values:
-            await it.refused(f"{name} {m.shown(value)}", "invalid_field", other(at, value), first=True)
-    for name, at, value in (
-        ("generation 2^53", 4, 2**53),
-        ("generation -1", 4, -1),
-        ("rate -1", 5, [["s16le", -1, 1]]),
-        ("channels 2^53", 5, [["s16le", 24_000, 2**53]]),
-        ("message -1", 7, {"message": -1}),
-        ("message 2^53", 7, {"message": 2**53}),
-        ("taken -1", 9, [bytes(16), -1]),
-        ("taken 2^53", 9, [bytes(16), 2**53]),
-    ):
-        await it.refused(name, "invalid_field", other(at, value), first=True, requirement="LW-WIRE-3")
+@case(
+    "receiver.hello.how_many_elements",
+    "LW-WIRE-4",
+    "LW-WIRE-5",
+    "LW-LIMIT-2",
+    why="a hello may be neither too short, nor its fields too long",
+    wire=True,
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
     more = [["s16le", 24_000, 1, 0]]
-    await it.refused("a format of 4", "invalid_field", other(5, more), first=True, requirement="LW-WIRE-5")
-    resume = [bytes(16), 0, 0]
-    await it.refused("resume of 3", "invalid_field", other(9, resume), first=True, requirement="LW-WIRE-5")
+    await it.refused("a format of 4", "invalid_field", _with(it, 5, more), first=True, requirement="LW-WIRE-5")
+    resume = [_TOKEN, 0, 0]
+    await it.refused("resume of 3", "invalid_field", _with(it, 9, resume), first=True, requirement="LW-WIRE-5")
+    whole = m.hello(it.session, features=it.offered())
     for length in range(3, 8):
         await it.refused(f"{length} elements alone", "invalid_field", whole[:length], first=True)
-    await it.refused("17 versions", "invalid_field", other(2, [1] * 17), first=True)
-    await it.refused("no version", ("invalid_field", "unsupported_version"), other(2, []), first=True)
-    await it.refused("info too large", "limit_exceeded", other(10, m.content(16_385)), first=True,
-                     requirement="LW-LIMIT-2")  # fmt: skip
-    await it.refused("limits too large", "limit_exceeded", other(7, m.content(16_385)), first=True,
-                     requirement="LW-LIMIT-2")  # fmt: skip
+    await it.refused("17 versions", "invalid_field", _with(it, 2, [1] * 17), first=True)
+    await it.refused("no version", ("invalid_field", "unsupported_version"), _with(it, 2, []), first=True)
+    for name, at in (("info", 10), ("limits", 7)):
+        large = _with(it, at, m.content(16_385))
+        await it.refused(f"{name} too large", "limit_exceeded", large, first=True, requirement="LW-LIMIT-2")
 
 
 @case(

@@ -57,12 +57,12 @@ async def _(it: ReceiverPlay) -> None:
 async def _(it: ReceiverPlay) -> None:
     await it.open()
     began = it.now()
-    for t1 in range(1_000, 3_000):
+    for t1 in range(1_000, 1_600):
         it.send(m.ping(t1))
     await _answered_in_the_end(it)
     seconds = it.now() - began
-    answered = len([entry for entry in it.seen("pong") if entry.message.t1 < 3_000])
-    it.check(answered >= 100, "at least 100 of 2,000 pings answered", f"{answered}")
+    answered = len([entry for entry in it.seen("pong") if entry.message.t1 < 1_600])
+    it.check(answered >= 100, "at least 100 of 600 pings answered", f"{answered}")
     most = 100 * (seconds + 2)
     it.check(answered <= most, f"at most {most:.0f} of them, in {seconds:.1f} s", f"{answered}", level="SHOULD")
     it.check(True, "the session goes on", "", "LW-SECURITY-3")
@@ -83,12 +83,12 @@ async def _answered_in_the_end(it: ReceiverPlay) -> None:
     "receiver.liveness.ping_when_quiet",
     "LW-LIVE-2",
     why="a peer that has nothing to say shows that it is there",
-    options={"limits": {"keepalive": 100}},
+    options={"limits": {"keepalive": 500}},
     wire=True,
 )
 async def _(it: ReceiverPlay) -> None:
     await it.open()
-    for _ in range(4):
+    for _ in range(3):  # one comes at the beginning
         await it.expect("ping")
     await it.goes_on()
 

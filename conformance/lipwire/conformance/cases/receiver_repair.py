@@ -312,6 +312,7 @@ async def _(it: ReceiverPlay) -> None:
     options=NO_CONCEALING,
 )
 async def _(it: ReceiverPlay) -> None:
+    it.patience *= 3  # hundreds of small messages, some of them more than once
     await it.open()
     pcm = m.pcm(560 * 12)
     it.send(m.segment_start(1))

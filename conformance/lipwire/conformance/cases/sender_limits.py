@@ -61,7 +61,6 @@ async def _(it: SenderPlay) -> None:
     "sender.limits.accepted",
     "LW-OPEN-10",
     why="what a later revision adds is passed over, and too much is brought down to the cap",
-    features=("resume",),
 )
 async def _(it: SenderPlay) -> None:
     for what, limits in {

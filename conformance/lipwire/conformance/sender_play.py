@@ -226,6 +226,13 @@ class SenderPlay(Tables):
         await self.arrives(segment, 480)
         return [message(segment) if callable(message) else message for message in messages]
 
+    async def answers(self, *, first: bool) -> bool:
+        """See :meth:`Tables.answers`. What was passed over in the place of welcome is followed by a right one."""
+        if first:
+            self.send_exactly(m.ping(1 << 40))
+            self.welcome()
+        return await super().answers(first=first)
+
     # -- its user, through the driver ----------------------------------------------------------------------
 
     async def open_segment(self, metadata: dict[str, Any] | None = None) -> int:

@@ -7,8 +7,9 @@ from .. import messages as m
 from ..case import case
 from ..sender_play import SenderPlay, welcome_with
 from .receiver_limits import BOUNDS
-from .sender_segments import say_many
 
+EARLIEST: Final = 0.9
+"""Of a time that the implementation waits at the least: its clock may be a little ahead of the kit's."""
 UNDER: Final = {"window": 2_399, "message": 4_095, "keepalive": 99, "segments": 3}
 """Those with a floor above 0."""
 
@@ -112,21 +113,21 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
-    "sender.limits.segments_beyond_the_cap",
+    "sender.limits.cooldown_beyond_its_cap",
     "LW-OPEN-10",
-    "LW-SEGMENT-4",
-    why="a limit beyond its cap counts as the cap: 1,024 live segments at most",
-    transports=("websocket",),
+    "LW-STREAM-7",
+    why="what is announced is brought down to its cap, or a receiver could have an agent wait for ever",
+    options={"limits": {"grace": 100}},
 )
 async def _(it: SenderPlay) -> None:
-    await it.open(limits={"segments": 100_000})
-    await it.fence()
-    said = await say_many(it, 1_030, samples=0)
-    it.require(len(said) >= 1_024, "as many segments as the cap lets it have", f"{len(said)}")
-    await it.expect("segment_end", segment=said[1_023], requirement="LW-SEGMENT-4")
-    await it.fence()
-    count = len(it.seen("segment_start"))
-    it.check(count == 1_024, "1,024 segments were started", f"{count} were")
+    await it.open(limits={"cooldown": 2**50})
+    segment = await it.say(m.pcm(480))
+    began = it.now()
+    await it.arrives(segment, 480)
+    told = await it.told("stream_ended", segment=segment, within=20.0)
+    passed = it.now() - began
+    it.check(passed >= 5.0 * EARLIEST, "not before the cap of the cooldown, 5 s", f"after {passed:.2f} s")
+    it.check(told["interrupted"], "without a report, it ends as interrupted", f"{told}", "LW-STREAM-7")
 
 
 # -- message size ----------------------------------------------------------------------------------------------------

@@ -146,12 +146,12 @@ async def _(it: SenderPlay) -> None:
     await it.arrives(second, 480)
 
 
-async def say_many(it: SenderPlay, count: int, samples: int = 480) -> list[int]:
+async def say_many(it: SenderPlay, count: int) -> list[int]:
     """Have it say so many short segments; it may refuse those that are more than the receiver takes."""
     said: list[int] = []
     with suppress(Refused):
         while len(said) < count:
-            said += [await it.say(m.pcm(samples, len(said)))]
+            said += [await it.say(m.pcm(480, len(said)))]
     return said
 
 

@@ -214,15 +214,22 @@ def _end_case(name: str, why: str, close: Any) -> None:
             await connections[0].close()
 
 
+def _close(transport: Any, channel: Channel) -> None:
+    """Close one channel alone: the kit's own transport would close the other one behind it, were it told."""
+    closing = transport._channels[channel]
+    closing.remove_all_listeners("close")
+    closing.close()
+
+
 _end_case(
     "control_closed",
     "a session can not go on without control",
-    lambda transport, _: transport._channels[Channel.CONTROL].close(),
+    lambda transport, _: _close(transport, Channel.CONTROL),
 )
 _end_case(
     "media_closed",
     "a session can not go on without media, however well control is",
-    lambda transport, _: transport._channels[Channel.MEDIA].close(),
+    lambda transport, _: _close(transport, Channel.MEDIA),
 )
 _end_case(
     "connection_closed",

@@ -53,7 +53,7 @@ async def _(it: SenderPlay) -> None:
     why="t1 comes back in the pong, and is a time by the sender's clock",
 )
 async def _(it: SenderPlay) -> None:
-    await it.open(limits={"keepalive": 100})
+    await it.open(limits={"keepalive": 500})
     pings = [(await it.expect("ping")).message.t1 for _ in range(3)]
     it.check(pings == sorted(pings), "a clock that does not go back", f"{pings}")
 
@@ -68,12 +68,12 @@ async def _(it: SenderPlay) -> None:
 async def _(it: SenderPlay) -> None:
     await it.open()
     began = it.now()
-    for t1 in range(1_000, 3_000):
+    for t1 in range(1_000, 1_600):
         it.send(m.ping(t1))
     await _answered_in_the_end(it)
     seconds = it.now() - began
-    answered = len([entry for entry in it.seen("pong") if entry.message.t1 < 3_000])
-    it.check(answered >= 100, "at least 100 of 2,000 pings answered", f"{answered}")
+    answered = len([entry for entry in it.seen("pong") if entry.message.t1 < 1_600])
+    it.check(answered >= 100, "at least 100 of 600 pings answered", f"{answered}")
     most = 100 * (seconds + 2)
     it.check(answered <= most, f"at most {most:.0f} of them, in {seconds:.1f} s", f"{answered}", level="SHOULD")
     segment = await it.say(m.pcm(480))
@@ -97,8 +97,8 @@ async def _answered_in_the_end(it: SenderPlay) -> None:
     why="an agent that has nothing to say shows that it is there, as often as the receiver asks for",
 )
 async def _(it: SenderPlay) -> None:
-    await it.open(limits={"keepalive": 100})
-    await it.until(lambda: len(it.seen("ping")) >= 12, "12 pings within 10 s, as keepalive is 0.1 s")
+    await it.open(limits={"keepalive": 500})
+    await it.until(lambda: len(it.seen("ping")) >= 5, "5 pings within 10 s, as keepalive is 0.5 s")
     await it.goes_on()
 
 
@@ -110,14 +110,12 @@ async def _(it: SenderPlay) -> None:
     features=("pause",),
 )
 async def _(it: SenderPlay) -> None:
-    await it.open(limits={"keepalive": 100})
+    await it.open(limits={"keepalive": 500})
     await it.fence()
     await it.do("pause")
     await it.expect("pause", requirement="LW-PAUSE-3")
     at = await it.fence()
-    await it.expect("ping", since=at)
-    for _ in range(4):
-        await it.expect("ping")
+    await it.until(lambda: len(it.seen("ping", since=at)) >= 2, "2 pings")
     await it.goes_on("LW-PAUSE-3")
 
 
@@ -129,9 +127,9 @@ async def _(it: SenderPlay) -> None:
 )
 async def _(it: SenderPlay) -> None:
     it.auto -= {"pong", "progress"}
-    await it.open(limits={"keepalive": 100})
+    await it.meet()
     segment = await it.say(m.pcm(480))
-    await it.arrives(segment, 480)
+    it.welcome(limits={"keepalive": 100})
     began = it.now()
     it.send(m.ping(7))
     await it.expect("pong", t1=7)

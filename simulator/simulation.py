@@ -13,6 +13,7 @@ import msgpack
 
 from lipwire.protocol import items
 from lipwire.protocol.channels import Binding, Channel, Wire
+from lipwire.protocol.codec import encode
 from lipwire.protocol.errors import Close, CloseCode, LocalProtocolError
 from lipwire.protocol.events import (
     Cause,
@@ -361,6 +362,7 @@ class Simulation(World):
             self.history.sent_back(raw, channel.value)
 
     def _greeted(self, hello: Hello) -> None:
+        self._trace_message("receiver", "in", Channel.CONTROL, encode(hello))  # as an Acceptor does
         if hello.resume is not None:
             self.history.greeted(hello.resume[1])
 

@@ -49,6 +49,7 @@ class Commands:
 
     sdk: str = f"{sys.executable} -m lipwire.reference_driver"
     flawed: str = f"{sys.executable} {DRIVERS / 'flawed.py'}"
+    repeats: str = f"{sys.executable} {DRIVERS / 'repeats.py'}"
 
     @staticmethod
     def misbehaving(way: str, at: str = "hello") -> str:

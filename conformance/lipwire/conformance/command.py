@@ -21,6 +21,8 @@ EXAMPLES = """examples:
   lipwire conformance run --driver "node driver.js" --role receiver     what does the implementation do right and wrong?
   lipwire conformance run --url ws://127.0.0.1:8765/ --html report.html
   lipwire conformance explain LW-AUDIO-1                                what SPEC.md asks, and which cases ask it
+  lipwire conformance check session.jsonl                               what broke a rule in a recorded session?
+  lipwire conformance listen --on ws://127.0.0.1:9000/ --to ws://127.0.0.1:8765/       … or in a live one?
 
 A driver is a small program beside the implementation, in any language: see conformance/DRIVER.md.
 Exit codes: 0 nothing failed, 1 something did, 2 wrong usage, 3 the driver (or the kit) is at fault."""
@@ -45,7 +47,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add_one in (_add_run, _add_smoke, _add_list, _add_explain, _add_report):
+    for add_one in (_add_run, _add_smoke, _add_list, _add_explain, _add_report, _add_check, _add_listen):
         add_one(inner)
 
 
@@ -66,13 +68,14 @@ def _guarded(name: str, action: Action) -> Action:
         from .document import BadReport
         from .driver import HarnessError
         from .expected import BadFile
+        from .recorded import BadTrace
         from .selection import UnknownName
 
         try:
             return action(arguments)
         except HarnessError as error:
             return _tell(f"harness error: {error}", HARNESS)
-        except (Misuse, BadReport, BadFile, UnknownName) as error:
+        except (Misuse, BadReport, BadFile, BadTrace, UnknownName) as error:
             return _tell(str(error), USAGE)
 
     return guarded
@@ -283,3 +286,60 @@ def _report(arguments: argparse.Namespace) -> int:
         out.print(line, soft_wrap=True)
     code: int = made["exit_code"]
     return code
+
+
+# -- check and listen ------------------------------------------------------------------------------------------
+
+
+def _add_check(inner: Any) -> None:
+    parser = _make(
+        inner, "check", _check, "what a recorded session shows of either peer",
+        "Judge recorded sessions: name each rule of SPEC.md that a peer broke, as far as the messages show it.",
+        "examples:\n  lipwire conformance check session.jsonl\n  lipwire conformance check results.json --json\n\n"
+        "A trace is what an AudioOut or Acceptor with trace=JsonLinesTrace(file) writes, `lipwire demo --trace`, or\n"
+        "`lipwire conformance listen --trace`; the traces in what `run --json` wrote are read as well.\n"
+        "A message is named by its line in the file (in a report, by its index in the trace of the case).\n"
+        "Exit codes: 0 nothing was found, 1 something was, 2 wrong usage, or nothing that can be judged.",
+    )  # fmt: skip
+    parser.add_argument("trace", type=Path, metavar="TRACE", help="JSON lines, or a report as JSON")
+    parser.add_argument("--json", action="store_true", help="one JSON object: findings, what was judged, what was not")
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from .recorded import load
+    from .tally import Tally, finding_line
+    from .terminal import console
+
+    tally = Tally()
+    tally.judge(load(arguments.trace))
+    if arguments.json:
+        print(json.dumps(tally.document(str(arguments.trace)), indent=1, ensure_ascii=False))
+        return tally.exit_code
+    out = console()
+    for place, finding in tally.findings:
+        out.print(finding_line(place, finding), soft_wrap=True)
+    tally.show(out)
+    return tally.exit_code
+
+
+def _add_listen(inner: Any) -> None:
+    parser = _make(
+        inner, "listen", _listen, "what a live session shows of either peer",
+        "Stand between two peers: pass every message on, unchanged, and name each rule of SPEC.md that one of them\n"
+        "breaks, as it comes. Ctrl-C ends it.",
+        "examples:\n  lipwire conformance listen --on ws://127.0.0.1:9000/ --to ws://127.0.0.1:8765/\n"
+        "  lipwire conformance listen --on ws://127.0.0.1:9000/ --to wss://avatar.example/speech --trace seen.jsonl\n\n"
+        "Let the connecting peer connect to --on in place of --to.\n"
+        "Exit codes: 0 nothing was found, 1 something was, 2 wrong usage, or nothing that can be judged.",
+    )  # fmt: skip
+    parser.add_argument("--on", metavar="URL", required=True, help="where to listen: ws://HOST:PORT/; port 0: any")
+    parser.add_argument("--to", metavar="URL", required=True, help="the peer that is connected to: ws:// or wss://")
+    parser.add_argument("--accepts", choices=("sender", "receiver"), default="receiver",
+                        help="which peer is at --to (default: receiver)")  # fmt: skip
+    parser.add_argument("--trace", type=Path, metavar="FILE", help="keep every message, for `check` and `trace view`")
+
+
+def _listen(arguments: argparse.Namespace) -> int:
+    from .listen import listen_until_told
+
+    return listen_until_told(arguments)

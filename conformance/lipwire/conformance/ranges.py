@@ -11,6 +11,9 @@ class Ranges:
 
     def add(self, start: int, end: int) -> None:
         """Samples from ``start`` up to ``end`` have."""
+        if self._parts and self._parts[-1][1] == start:  # as it mostly goes
+            self._parts[-1] = (self._parts[-1][0], max(self._parts[-1][1], end))
+            return
         parts: list[tuple[int, int]] = []
         for part in sorted([*self._parts, (start, end)]):
             if parts and part[0] <= parts[-1][1]:

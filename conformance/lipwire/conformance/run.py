@@ -189,7 +189,8 @@ class Worker:
         finally:
             await self._finish(play, result)
         if case.judged:
-            result.checks += judge(play.trace, case.role, case.requirements)
+            # Beside the loop: the other cases go on meanwhile.
+            result.checks += await asyncio.to_thread(judge, play.trace, case.role, self.target.transport)
         result.verdict = conclude(result.checks)
         if result.verdict is Verdict.HARNESS_ERROR:
             result.reason = "the case checked nothing"

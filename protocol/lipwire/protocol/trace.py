@@ -1,8 +1,9 @@
 """Traces: every message and event as one JSON object a line, with times, for people and for tools to read.
 
 A line is ``{"t": seconds, "peer": "sender", "kind": "out" | "in" | "event", …}``. A message has its ``channel``,
-``hex`` and, decoded, ``name`` and ``fields``; an event has its ``name`` and ``fields``. Tokens and secrets are left
-out, of the bytes too (LW-SECURITY-2).
+``hex`` and, decoded, ``name`` and ``fields``; an event has its ``name`` and ``fields``. AudioOut and AudioIn add which
+``session`` it is of, the name of the transport's ``binding``, and ``lossy``, the channels that may lose messages, where
+there are any. Tokens and secrets are left out, of the bytes too (LW-SECURITY-2).
 """
 
 from __future__ import annotations

@@ -433,9 +433,9 @@ class Acceptor:
     @staticmethod
     def _take_into_use(audio: AudioIn, hello: Wire | None, transport: Transport) -> None:
         """Let the session send on the transport (on which this hello came, where there is one)."""
+        audio._shell.transport = transport
         if hello is not None:
             audio._shell.trace_message("in", Channel.CONTROL, hello)
-        audio._shell.transport = transport
         audio._shell.flush()
 
     async def _keep(self, session: bytes, audio: AudioIn) -> None:

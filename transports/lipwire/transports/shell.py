@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
-from lipwire.protocol.channels import Channel, Wire
+from lipwire.protocol.channels import Binding, Channel, Wire
 from lipwire.protocol.connection import Connection, Outgoing
 from lipwire.protocol.events import Event, SessionEnded, TransportDropped
 from lipwire.protocol.trace import TraceHook, event_record, message_record
@@ -36,6 +36,13 @@ class _TransportFailed(TransportError):
 
 
 C = TypeVar("C", bound=Connection)
+
+
+def _promises(binding: Binding) -> dict[str, Any]:
+    """What a trace tells of a transport: its binding, and the channels on which messages may be lost."""
+    reliable = {Channel.CONTROL: binding.control_reliable, Channel.MEDIA: binding.media_reliable}
+    lossy = [channel.value for channel in Channel if not reliable[channel]]
+    return {"binding": binding.name} | ({"lossy": lossy} if lossy else {})
 
 
 class Shell(Generic[C]):
@@ -146,9 +153,9 @@ class Shell(Generic[C]):
     def trace_message(self, kind: str, channel: Channel, data: Wire) -> None:
         """Record one message, if there is a trace; ``kind``: "in" or "out"."""
         if self.trace is not None:
-            self._trace(
-                message_record(self.connection.role.value, kind, channel, data, self.clock(), self.connection.version)
-            )
+            core = self.connection
+            record = message_record(core.role.value, kind, channel, data, self.clock(), core.version)
+            self._trace(record | ({} if self.transport is None else _promises(self.transport.binding)))
 
     async def serve(self, transport: Transport) -> TransportError | None:
         """Read a transport, which the state machine has been attached to, until it ends; then close it.

@@ -11,7 +11,17 @@ from jsonschema import Draft202012Validator
 
 from lipwire.conformance import Verdict
 from lipwire.conformance import messages as m
-from lipwire.conformance.document import MOST_BYTES, MOST_ENTRIES, BadReport, exit_code, load, make, save, schema
+from lipwire.conformance.document import (
+    MOST_BYTES,
+    MOST_ENTRIES,
+    MOST_TEXT,
+    BadReport,
+    exit_code,
+    load,
+    make,
+    save,
+    schema,
+)
 from lipwire.conformance.driver import Declaration
 from lipwire.conformance.expected import Entry as Expectation
 from lipwire.conformance.expected import Outcome
@@ -171,3 +181,19 @@ def test_version_0_and_long_traces(document, make_result):
     assert made["trace_left_out"] == 10
     assert len(made["trace"]) == MOST_ENTRIES
     assert [made["trace"][0]["index"], made["trace"][-1]["index"]] == [0, MOST_ENTRIES + 9]
+
+
+def test_of_what_is_very_long_the_beginning_is_shown(document, make_result):
+    metadata = {"text": "x" * 8_000, "list": list(range(1_000)), "just": "y" * MOST_TEXT}
+    trace = [
+        entry(m.segment_start(1, metadata)),
+        entry(m.segment_start(1, {f"{n}": n for n in range(MOST_TEXT + 3)}), 1),
+    ]
+    made = document(make_result(ONE, (ID, "MUST", True), trace=trace))
+    long, wide = (one["fields"]["metadata"] for one in made["cases"][0]["trace"])
+    assert long["text"] == "x" * MOST_TEXT + "… (8000 characters)"
+    assert long["list"] == [*range(MOST_TEXT), f"… and {1_000 - MOST_TEXT} more"]
+    assert long["just"] == metadata["just"]
+    assert wide["…"] == "and 3 more"
+    assert len(wide) == MOST_TEXT + 1
+    Draft202012Validator(schema()).validate(made)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -32,6 +33,8 @@ MOST_BYTES: Final = 256
 """Of one message, as hex; ``bytes`` tells how many there were."""
 MOST_ENTRIES: Final = 2_000
 """Of one trace; of a longer one the middle is left out."""
+MOST_TEXT: Final = 256
+"""Characters of a text in a message's fields, and entries of a list or map there."""
 
 
 class BadReport(ValueError):
@@ -148,7 +151,7 @@ def _entry(entry: Entry, hiding: Hiding, role: Role) -> Document:
         "name": entry.name,
     }
     if entry.kind == "event":
-        return shown | {"fields": hiding.value(plain(entry.fields or {}))}
+        return shown | {"fields": _short(hiding.value(plain(entry.fields or {})))}
     if entry.kind == "transport":
         return shown
     shown["channel"] = entry.channel.value
@@ -162,12 +165,26 @@ def _entry(entry: Entry, hiding: Hiding, role: Role) -> Document:
         "bytes": len(entry.data),
     }
     if entry.message is not None:
-        shown["fields"] = hiding.value(describe(without_secrets(entry.message))["fields"])
+        shown["fields"] = _short(hiding.value(describe(without_secrets(entry.message))["fields"]))
     if entry.number is not None:
         shown |= {"number": entry.number, "taken": entry.taken}
     if entry.fault:
         shown["fault"] = hiding.text(entry.fault)
     return shown
+
+
+def _short(value: Any) -> Any:
+    """A value to be looked at: of what is very long its beginning, and how long it is."""
+    if isinstance(value, str) and len(value) > MOST_TEXT:
+        return f"{value[:MOST_TEXT]}… ({len(value)} characters)"
+    if isinstance(value, dict):
+        left = len(value) - MOST_TEXT
+        made = {key: _short(inner) for key, inner in islice(value.items(), MOST_TEXT)}
+        return made | ({"…": f"and {left} more"} if left > 0 else {})
+    if isinstance(value, list):
+        left = len(value) - MOST_TEXT
+        return [_short(inner) for inner in value[:MOST_TEXT]] + ([f"… and {left} more"] if left > 0 else [])
+    return value
 
 
 @cache

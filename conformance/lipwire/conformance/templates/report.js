@@ -71,7 +71,7 @@ function ladder(data) {
   const flags = (index) => {
     while (broken.length && broken[0].at < index) {
       const check = broken.shift();
-      made.append(note('flag', `✗ ${check.requirement}: expected ${check.expected}; ${check.actual}`));
+      made.append(note(`flag ${check.level.toLowerCase()}`, `✗ ${check.requirement}: expected ${check.expected}; ${check.actual}`));
     }
   };
   const rows = grouped(data.trace);
@@ -134,7 +134,7 @@ function line(entry, name, told) {
 }
 
 function note(kind, text) {
-  const flag = kind === 'flag';
+  const flag = kind.startsWith('flag');
   const parts = flag ? [make('span', 't'), make('span', 'right', text)] : [make('span', 't'), make('span', 'left', text), make('span', 'arrow'), make('span', 'right')];
   const made = make('div', `rung ${kind}`, ...parts);
   made.title = text;

@@ -18,7 +18,8 @@ from .links import listening
 
 _KNOWN = {
     *(role.value for role in Role), *TRANSPORTS, *(feature.value for feature in Feature),
-    "version0", "f32le", "stereo", "rates", "token", "sessions", "hold", "reset", "drop", "finish", "interrupt_one",
+    "version0", "f32le", "stereo", "rates", "token", "sessions", "hold", "reset", "drop", "finish",
+    "interrupt_one", "conceal",
     *(f"limit.{name}" for name in (
         "window", "message", "cooldown", "resume", "keepalive", "segments", "handshake", "grace", "repair_timeout",
     )),

@@ -11,7 +11,7 @@ CAPABILITIES: Final = frozenset(
     {
         "sender", "receiver", "websocket", "webrtc", "version0", "repair", "resume", "pause", "marks", "data", "custom",
         "f32le", "stereo", "rates", "token", "sessions", "hold", "drop", "interrupt_one", "reset",
-        "finish",
+        "finish", "conceal",
         *(f"limit.{name}" for name in (
             "window", "message", "cooldown", "resume", "keepalive", "segments", "handshake", "grace", "repair_timeout",
         )),

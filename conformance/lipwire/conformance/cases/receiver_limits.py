@@ -30,7 +30,6 @@ def _check_announced(it: ReceiverPlay) -> None:
     "receiver.limits.announced",
     "LW-LIMIT-1",
     why="a sender closes on a limit under its floor",
-    features=("resume",),
     wire=True,
 )
 async def _(it: ReceiverPlay) -> None:
@@ -43,8 +42,7 @@ async def _(it: ReceiverPlay) -> None:
     "receiver.limits.announced_at_their_floors",
     "LW-LIMIT-1",
     why="what the user sets is announced as it is, at the lower end too",
-    features=("resume",),
-    options={"limits": {name: floor for name, (floor, _) in BOUNDS.items()}},
+    options={"limits": {name: floor for name, (floor, _) in BOUNDS.items() if name != "resume"}},
     wire=True,
 )
 async def _(it: ReceiverPlay) -> None:
@@ -56,13 +54,27 @@ async def _(it: ReceiverPlay) -> None:
     "receiver.limits.announced_at_their_caps",
     "LW-LIMIT-1",
     why="what the user sets is announced as it is, at the upper end too",
-    features=("resume",),
-    options={"limits": {name: cap for name, (_, cap) in BOUNDS.items()}},
+    options={"limits": {name: cap for name, (_, cap) in BOUNDS.items() if name != "resume"}},
     wire=True,
 )
 async def _(it: ReceiverPlay) -> None:
     await it.open(limits={"message": 1_048_576})
     _check_announced(it)
+
+
+for _end, _value in zip(("floor", "cap"), BOUNDS["resume"], strict=True):
+
+    @case(
+        f"receiver.limits.resume_at_its_{_end}",
+        "LW-LIMIT-1",
+        why="what the user sets is announced as it is, also of a limit that belongs to a feature",
+        features=("resume",),
+        options={"limits": {"resume": _value}},
+        wire=True,
+    )
+    async def _(it: ReceiverPlay) -> None:
+        await it.open()
+        _check_announced(it)
 
 
 @case(

@@ -338,6 +338,7 @@ def _silence(samples: int) -> bytes:
     "LW-REPAIR-8",
     why="speech goes on behind a hole that nobody fills; what fills it later is too late",
     features=REPAIR,
+    needs=("conceal",),
     options=SOON,
 )
 async def _(it: ReceiverPlay) -> None:
@@ -371,6 +372,7 @@ async def _(it: ReceiverPlay) -> None:
     "LW-REPAIR-7",
     why="only what is missing is replaced: positions stay true, and what came between two holes is heard",
     features=REPAIR,
+    needs=("conceal",),
     options=SOON,
 )
 async def _(it: ReceiverPlay) -> None:
@@ -395,6 +397,7 @@ async def _(it: ReceiverPlay) -> None:
     "LW-REPAIR-7",
     why="no further than what is known to have been sent: what follows may still come",
     features=REPAIR,
+    needs=("conceal",),
     options=SOON,
 )
 async def _(it: ReceiverPlay) -> None:

@@ -93,9 +93,34 @@ async def _(it: ReceiverPlay) -> None:
 
 
 @case(
-    "receiver.security.secrets_are_not_logged",
+    "receiver.security.tokens_are_not_logged",
     "LW-SECURITY-2",
     why="a log is read by more people than a token is meant for",
+    needs=("token",),
+    options={"token": TOKEN},
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open(auth=TOKEN)
+    wrong, broken = TOKEN[::-1], f"{TOKEN}-x" * 250
+    for what, auth, code in (
+        ("another token", wrong, "unauthorized"),
+        ("one that is too long", broken, "invalid_field"),
+    ):
+        refused = m.hello(bytes(16), features=it.offered(), auth=auth)
+        await it.refused(what, code, refused, first=True, requirement="LW-SECURITY-1")
+    it.send([40])
+    await it.closes("unknown_message", requirement="LW-SECURITY-1")
+    await it.do("fence")
+    text = "\n".join(it.words())
+    found = [one for one in (TOKEN, wrong) if one in text]
+    it.check(not found, "no token on its standard error", f"{found} in {text[-500:]}")
+
+
+@case(
+    "receiver.security.secrets_are_not_logged",
+    "LW-SECURITY-2",
+    why="whoever reads a secret or a credential in a log can take the session over",
     features=("resume",),
     needs=("token",),
     options={"token": TOKEN},

@@ -9,8 +9,9 @@ import { FORMATS } from './playout.js';
 import * as repair from './repair.js';
 import * as timed from './timed.js';
 import { connect, listen } from './websocket.js';
+import { checkLimits } from './wire.js';
 
-const LIMITS = ['window', 'message', 'cooldown', 'keepalive', 'segments', 'handshake', 'grace'];
+const LIMITS = ['window', 'message', 'cooldown', 'keepalive', 'segments', 'handshake', 'grace', 'repair_timeout'];
 const FEATURES = ['repair', 'pause', 'marks', 'data', 'custom'];
 const CAPABILITIES = [
   'sender', 'receiver', 'websocket', ...FEATURES, 'f32le', 'stereo', 'rates', 'token', 'sessions', 'hold', 'reset', 'drop', 'finish',
@@ -29,14 +30,16 @@ const write = (line) => {
 
 /** What both ends make of the options of `start`. */
 function common({ formats = [DEFAULT_FORMAT], features = FEATURES, limits = {}, info }) {
-  const { window, message, handshake, grace, ...rest } = limits;
+  const { window, message, handshake, grace, repair_timeout, ...rest } = limits; // nothing is concealed, so any repair time-out is kept
   const unknown = Object.keys(limits).find((name) => !LIMITS.includes(name));
   if (unknown) throw new Unsupported(`limit.${unknown}`);
   const strange = features.find((name) => !FEATURES.includes(name));
   if (strange) throw new Unsupported(strange);
+  const ours = { ...rest, window: window && window / formats[0][1] }; // in seconds
+  checkLimits({ message, ...ours });
   return {
     formats, features, message, handshake, grace, info, repair, timed,
-    limits: { ...rest, window: window && window / formats[0][1] }, // in seconds
+    limits: ours,
   };
 }
 

@@ -21,6 +21,8 @@ VERSION: Final = 1
 
 NOTHING_THERE: Final = "no message that it is about"
 NOT_SEEN: Final = "messages alone do not show it"
+_NAMED: Final = 3
+"""Places of which the same is to be said, before they are only counted."""
 _LEVELS: Final = {"MUST": "bold red", "SHOULD": "yellow"}
 
 
@@ -109,8 +111,8 @@ class Tally:
         if self.findings:
             out.print(self._table())
         rows = self._rows()
-        for place, why, count in self.unjudged:
-            out.print(Text(f"{place}: {count} × {why}" if count > 1 else f"{place}: {why}", style="yellow"))
+        for line in self._unjudged_lines():
+            out.print(Text(line, style="yellow"))
         judged = sum(bool(looks) for _, _, looks, _ in rows)
         silent = Counter(why for _, _, looks, why in rows if not looks)
         told = ", ".join(f"{count} not judged: {why}" for why, count in silent.items())
@@ -122,6 +124,15 @@ class Tally:
             2: ("Nothing could be judged.", "bold magenta"),
         }
         out.print(Text(*head[self.exit_code]))
+
+    def _unjudged_lines(self) -> list[str]:
+        places: dict[str, list[str]] = {}
+        for place, why, count in self.unjudged:
+            places.setdefault(why, []).append(f"{place} ({count} ×)" if count > 1 else place)
+        return [
+            f"{', '.join(named[:_NAMED])}{f' and {len(named) - _NAMED} more' if len(named) > _NAMED else ''}: {why}"
+            for why, named in places.items()
+        ]
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, title="findings", title_justify="left", title_style="bold")

@@ -14,6 +14,8 @@ MOST_BYTES: Final = 1_048_576
 FLOOR: Final = 2_400
 """The least window that a receiver may announce, in samples at 24 kHz."""
 LARGEST: Final = 16_384
+BULKY: Final = ("websocket",)
+"""Of cases about what is the same over all transports: a MiB takes its time over WebRTC."""
 HELD: Final = {"limits": {"grace": 60_000}}
 """For cases that hold back what is consumed: nobody gives up on a segment meanwhile."""
 FAR: Final = 100_000
@@ -59,6 +61,7 @@ async def _(it: SenderPlay) -> None:
     why="a receiver keeps so many that it can not hand out yet; those it has reached make room for others",
     features=DATA,
     options=HELD,
+    seconds=180.0,
 )
 async def _(it: SenderPlay) -> None:
     it.auto.discard("consume")
@@ -91,6 +94,7 @@ async def _(it: SenderPlay) -> None:
     why="data of a segment that waits for its turn comes with it, after its start, and within the limit as well",
     features=DATA,
     options=HELD,
+    seconds=180.0,
 )
 async def _(it: SenderPlay) -> None:
     it.auto.discard("consume")
@@ -119,6 +123,7 @@ async def _(it: SenderPlay) -> None:
     why="1 MiB in all, whatever the count: that is what a receiver has to find room for",
     features=DATA,
     options=HELD,
+    transports=BULKY,
 )
 async def _(it: SenderPlay) -> None:
     it.auto.discard("consume")
@@ -151,6 +156,7 @@ async def _(it: SenderPlay) -> None:
     why="a receiver that has not heard of a cut still keeps the data: it counts until the cut is confirmed",
     features=DATA,
     options=HELD,
+    transports=BULKY,
 )
 async def _(it: SenderPlay) -> None:
     it.auto -= {"consume", "cut"}
@@ -183,6 +189,7 @@ async def _(it: SenderPlay) -> None:
     why="what is ahead stays so over a resume, as far as its state does not say that it was reached",
     features=("data", "resume"),
     options=HELD,
+    seconds=180.0,
 )
 async def _(it: SenderPlay) -> None:
     it.auto.discard("consume")

@@ -48,6 +48,7 @@ async def _(it: SenderPlay) -> None:
     "LW-MARK-3",
     why="a receiver keeps so many of a segment; one that was reached makes room for another",
     features=MARKS,
+    seconds=180.0,
 )
 async def _(it: SenderPlay) -> None:
     await it.open()
@@ -77,6 +78,7 @@ async def _(it: SenderPlay) -> None:
     why="the limit is of a segment: one that waits behind others has its own",
     features=MARKS,
     options={"limits": {"grace": 60_000}},
+    seconds=180.0,
 )
 async def _(it: SenderPlay) -> None:
     await it.open()

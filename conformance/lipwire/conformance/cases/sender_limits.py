@@ -64,8 +64,9 @@ async def _(it: SenderPlay) -> None:
     why="what a later revision adds is passed over, and too much is brought down to the cap",
 )
 async def _(it: SenderPlay) -> None:
+    floors = {name: floor for name, (floor, _) in BOUNDS.items()}
     for what, limits in {
-        "at their floors": {name: floor for name, (floor, _) in BOUNDS.items()},
+        "at their floors": {**floors, "keepalive": 5_000},  # at its floor a slow machine would be taken for silence
         "at their caps": {name: cap for name, (_, cap) in BOUNDS.items()},
         "beyond their caps": {name: cap + 1 for name, (_, cap) in BOUNDS.items()},
         "as great as an integer may be": dict.fromkeys(BOUNDS, 2**53 - 1),

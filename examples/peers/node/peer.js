@@ -173,14 +173,10 @@ export class Peer {
   }
 
   /** LW-INVARIANT-5: never answered, however odd its fields are. LW-CODE-1: an unknown code is kept as it is. */
-  closedByOther([, code, reason, retry, details]) {
-    this.finish({
-      code: Number.isSafeInteger(code) ? code : CODES.internal_error,
-      reason: typeof reason === 'string' ? shown(reason) : '',
-      retry: Number.isSafeInteger(retry) && retry >= 0 ? retry : null,
-      details: typeof details === 'object' ? details : null,
-      by: 'them',
-    });
+  closedByOther([type, code, reason, ...rest]) {
+    const known = Number.isSafeInteger(code) && code >= 0 ? code : CODES.internal_error;
+    const [,, retry, details] = understand([type, known, '', ...rest]).fields;
+    this.finish({ code: known, reason: typeof reason === 'string' ? shown(reason) : '', retry, details, by: 'them' });
   }
 
   finish(how) {

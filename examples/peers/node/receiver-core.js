@@ -48,9 +48,10 @@ export class InOrder {
 export class Receiver extends Peer {
   /**
    * options.formats ([[encoding, rate, channels]]), options.limits ({ window (s), cooldown, keepalive, segments }),
-   * options.grace (ms), options.demand (samples that the consumer takes before it grants more; Infinity unless set), options.authorize(auth),
-   * options.busy(). options.on: open(format), segmentStart(id, metadata), audio(id, position, bytes), segmentEnd(id, total),
-   * data(id, position, content), paused(), unpaused(), interrupted(id, consumed): the consumer stops playing it, also because the session is over; closed(how).
+   * options.grace (ms), options.demand (samples that the consumer takes before it grants more; Infinity unless set),
+   * options.authorize(auth), options.busy(). options.on: open(format), segmentStart(id, metadata), audio(id, position, bytes),
+   * segmentEnd(id, total), data(id, position, content), paused(), unpaused(), closed(how), and interrupted(id, consumed): the
+   * consumer stops playing it, also because the session is over.
    */
   constructor(transport, options = {}) {
     super('receiver', transport, options);

@@ -276,7 +276,9 @@ export class Sender extends Peer {
   take_progress(id, received, consumed, played, at, delay, highest) {
     const s = this.reported(id);
     if (!s) return;
-    if (Math.max(received, highest) > s.sent || consumed > received || played > consumed) throw new LipwireError('invalid_position'); // null > n is false
+    if (Math.max(received, highest) > s.sent || consumed > received || played > consumed) { // null > n is false
+      throw new LipwireError('invalid_position', 'progress');
+    }
     s.received = Math.max(s.received, received);
     s.highest = Math.max(s.highest, received, highest);
     s.consumed = Math.max(s.consumed, consumed);
@@ -303,7 +305,9 @@ export class Sender extends Peer {
 
   take_cut(first, last, consumed) {
     if (first > last) throw new LipwireError('invalid_field', 'cut');
-    if (last > this.highest || consumed.some(([id]) => id > this.highest)) throw new LipwireError('invalid_segment', 'a cut of what was never opened'); // LW-INTERRUPT-12
+    if (last > this.highest || consumed.some(([id]) => id > this.highest)) { // LW-INTERRUPT-12
+      throw new LipwireError('invalid_segment', 'a cut of what was never opened');
+    }
     const within = (i) => i.first >= first && i.last <= last;
     if (!this.interrupts.some(within)) return; // it confirms nothing
     this.interrupts = this.interrupts.filter((i) => !within(i));

@@ -108,5 +108,10 @@ test('a repeated welcome is ignored, another one is not; an odd close is taken a
   const r = receiver(t);
   r.say(3, 'x');
   assert.equal(r.peer.closing.code, CODES.internal_error);
+  for (const details of [[], 1, new Uint8Array(1), { a: 'x'.repeat(16384) }]) {
+    const odd = receiver(t);
+    odd.say(3, 1, 'bye', 1.5, details);
+    assert.deepEqual([odd.peer.closing.code, odd.peer.closing.retry, odd.peer.closing.details, odd.code()], [1, null, null, undefined]);
+  }
   assert.equal(s.code() ?? r.code(), undefined);
 });

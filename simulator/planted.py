@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,9 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from .planted_bugs import BUGS, Bug
+from .planting import copy_source, patch
 from .runs import run_seed
 
-ROOT: Final = Path(__file__).parents[1]
 CORES: Final = Path("protocol/lipwire/protocol")
 COPIED: Final = ("protocol", "transports", "simulator")
 TABLE: Final = Path(__file__).with_name("PLANTED.md")
@@ -40,24 +39,10 @@ class Caught:
     seconds: float
 
 
-def patched(bug: Bug, source: str) -> str:
-    """Give the source with the bug in it.
-
-    Raises:
-        ValueError: its old text does not stand there exactly once.
-    """
-    times = source.count(bug.old)
-    if times != 1:
-        raise ValueError(f"{bug.name!r}: its old text stands {times} times in {bug.file}, and has to stand once")
-    return source.replace(bug.old, bug.new)
-
-
 def plant(bug: Bug, into: Path) -> None:
     """Copy the cores and the simulator, and plant a bug in the copy."""
-    for name in COPIED:
-        shutil.copytree(ROOT / name, into / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-    path = into / CORES / bug.file
-    path.write_text(patched(bug, path.read_text(encoding="utf-8")), encoding="utf-8")
+    copy_source(COPIED, into)
+    patch(bug, into / CORES / bug.file)
 
 
 def hunt(bug: Bug, seeds: int = MOST_SEEDS, patience: float = PATIENCE) -> Caught:

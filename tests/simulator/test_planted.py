@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from simulator.planted import CORES, ROOT, TABLE, hunt, patched
+from simulator.planted import CORES, TABLE, hunt
 from simulator.planted_bugs import BUGS, Bug
+from simulator.planting import ROOT, patched
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Final
 
 from lipwire.protocol.registry import Role
 
@@ -12,6 +12,9 @@ from .links import connect_to, offer_to
 from .play import CaseFailed, TransportGone
 from .tables import Tables
 from .trace import Entry
+
+_OPENING: Final = frozenset({"OPEN", "RESUME", "INVARIANT", "FORMAT", "FEATURE", "WEBRTC"})
+"""Topics of requirements that are about the opening themselves."""
 
 
 class ReceiverPlay(Tables):
@@ -66,7 +69,7 @@ class ReceiverPlay(Tables):
         return found
 
     def _asked_opening(self) -> bool:
-        return self.case.requirements[0].split("-")[1] in ("OPEN", "RESUME", "INVARIANT", "FORMAT")
+        return self.case.requirements[0].split("-")[1] in _OPENING
 
     # -- further sessions ----------------------------------------------------------------------------------
 
@@ -219,7 +222,7 @@ class ReceiverPlay(Tables):
         assert entry is not None
         return entry
 
-    def _unless_ended(self, requirement: str) -> str | None:
+    def _unless_ended(self, requirement: str | None) -> str | None:
         """What it offends that something did not come: not this, but the case's own, when the session has ended."""
         ended = self.over or (self.closed is not None and self.closed.by is self.role)
         return None if ended else requirement
@@ -250,7 +253,7 @@ class ReceiverPlay(Tables):
         causes = cause if isinstance(cause, tuple) else (cause,)
         entry = await self.find("stream_ended", since=0, segment=segment)
         words = f"stream_ended of segment {segment} at {position}, interrupted {interrupted}, cause {causes}"
-        self.require(entry is not None, words, self.lately(), requirement)
+        self.require(entry is not None, words, self.lately(), self._unless_ended(requirement))
         assert entry is not None
         said: Any = entry.message
         right = (said.position, said.interrupted) == (position, interrupted) and said.cause in causes

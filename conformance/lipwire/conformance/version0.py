@@ -38,12 +38,12 @@ def say(it: ReceiverPlay, *messages: bytes | str) -> None:
         it.send_exactly(message)
 
 
-async def whole(it: ReceiverPlay, segment: int, samples: int = 480) -> bytes:
+async def whole(it: ReceiverPlay, segment: int, samples: int = 480, *, requirement: str = "LW-V0-22") -> bytes:
     """Send a segment, and check that all of it is handed out under that number; gives its samples."""
     pcm = m.pcm(samples, segment)
     say(it, pcm, SEGMENT_END)
     await it.told("segment_start", segment=segment, requirement="LW-V0-23")
-    await it.heard(segment, pcm, requirement="LW-V0-22")
+    await it.heard(segment, pcm, requirement=requirement)
     await it.told("segment_end", segment=segment, total=samples, requirement="LW-V0-23")
     return pcm
 

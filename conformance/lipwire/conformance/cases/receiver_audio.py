@@ -324,15 +324,15 @@ for _name, _options in (("handed_out", {}), ("held", WHILE_HELD)):
         await it.open()
         it.send(m.segment_start(1))
         it.send_audio(1, _units(11, 12))
-        await it.reported(1, received=192)
+        await it.reported(1, received=192, requirement="LW-AUDIO-6")
         it.step("the same again, with other bytes")
         it.send_audio(1, _units(21, 22))
         it.step("a chunk that begins in what has come, and reaches beyond")
         it.send_audio(1, _units(32, 33), position=96)
-        await it.reported(1, received=288)
+        await it.reported(1, received=288, requirement="LW-AUDIO-6")
         it.step("a chunk from the beginning, and beyond")
         it.send_audio(1, _units(41, 42, 43, 44))
-        await it.reported(1, received=384)
+        await it.reported(1, received=384, requirement="LW-AUDIO-6")
         it.step("a chunk within")
         it.send_audio(1, m.pcm(10, 5), position=90)
         it.send(m.segment_end(1, 384))
@@ -355,9 +355,9 @@ async def _(it: ReceiverPlay) -> None:
     await it.open()
     it.send(m.segment_start(1), m.segment_end(1, 480))
     it.send_audio(1, _units(11), position=96)
-    await it.reported(1, highest=192)
+    await it.reported(1, highest=192, requirement="LW-AUDIO-6")
     it.send_audio(1, _units(12), position=288)
-    await it.reported(1, highest=384)
+    await it.reported(1, highest=384, requirement="LW-AUDIO-6")
     it.send_audio(1, _units(21, 22), position=144)  # into the one, over the gap, and to the edge of the other
     it.send_audio(1, _units(31, 32, 33, 34, 35))
     await it.reported(1, received=480, requirement="LW-AUDIO-7")
@@ -382,7 +382,7 @@ async def _(it: ReceiverPlay) -> None:
     it.send(m.segment_start(1), m.segment_end(1, 960))
     for position in reversed(range(96, 960, 96)):
         it.send_audio(1, pcm[position * 2 : (position + 96) * 2], position=position)
-    await it.reported(1, highest=960)
+    await it.reported(1, highest=960, requirement="LW-AUDIO-7")
     await it.fence()
     it.none("event audio")
     it.send_audio(1, pcm[:192])
@@ -406,7 +406,7 @@ async def _(it: ReceiverPlay) -> None:
     for position in (*positions[::2], *reversed(positions[3::2])):
         it.send_audio(1, parts[position], position=position)
     await it.heard(1, parts[0])
-    await it.reported(1, received=96, highest=960)
+    await it.reported(1, received=96, highest=960, requirement="LW-AUDIO-7")
     await it.fence()
     it.check(it.handed_out(1) == 96, "96 samples", f"{it.handed_out(1)}")
     it.send_audio(1, parts[96], position=96)
@@ -492,6 +492,27 @@ async def _(it: ReceiverPlay) -> None:
     await it.told("segment_end", segment=10, total=480)
     await it.fence()
     it.handed_whole(*range(1, 11), requirement="LW-AUDIO-9")
+
+
+@case(
+    "receiver.audio.before_eight_starts",
+    "LW-AUDIO-9",
+    why="audio of eight segments to come has to be held: only what is of more may be dropped",
+    features=("repair",),
+    transports=("websocket",),
+)
+async def _(it: ReceiverPlay) -> None:
+    it.auto.discard("repair")  # what was dropped does not come again
+    await it.open()
+    for segment in range(1, 9):
+        it.send_audio(segment, m.pcm(480, segment))
+    await it.goes_on()
+    for segment in range(1, 9):
+        it.send(m.segment_start(segment), m.segment_end(segment, 480))
+        await it.heard(segment, m.pcm(480, segment))
+    await it.told("segment_end", segment=8, total=480)
+    await it.fence()
+    it.handed_whole(*range(1, 9), requirement="LW-AUDIO-9")
 
 
 @case(

@@ -277,6 +277,10 @@ async def _(it: ReceiverPlay) -> None:
     await it.goes_on()
     await it.do("release")
     await it.heard(1, pcm, requirement="LW-AUDIO-6")
+    it.step("the whole window is free again")
+    await it.do("hold")
+    it.say(2, m.pcm(len(pcm) // 2, 2))
+    await it.goes_on()
 
 
 # -- with repair -----------------------------------------------------------------------------------------------

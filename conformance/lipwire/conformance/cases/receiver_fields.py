@@ -119,3 +119,18 @@ async def _(it: ReceiverPlay) -> None:
     it.check(told["content"] == content, "content of 16,384 bytes", f"{told}", "LW-LIMIT-2")
     await it.told("segment_end", segment=1)
     await it.goes_on()
+
+
+@case(
+    "receiver.fields.interrupt_upside_down",
+    "LW-WIRE-4",
+    why="the registry says that last is not below first: a receiver that guesses what is meant cuts what it should not",
+    wire=True,
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    it.send(m.segment_start(1), m.segment_end(1, 0), m.segment_start(2))
+    await it.goes_on()
+    it.send(m.interrupt(2, 1))
+    await it.closes("invalid_field")

@@ -58,6 +58,22 @@ async def _(it: ReceiverPlay) -> None:
 
 
 @case(
+    "receiver.marks.at_the_first_sample",
+    "LW-MARK-1",
+    why="until something was heard there is no played position, so that not even a mark at 0 is reached",
+    features=MARKS,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    it.send(m.segment_start(1), m.mark(1, 0, "hello"))
+    it.say(1, m.pcm(480), start=False)
+    await it.told("segment_end", segment=1, total=480)
+    await _reaches(it, 1)
+    await it.do("played", segment=1, position=240)
+    await _reaches(it, 1, "hello")
+
+
+@case(
     "receiver.marks.at_the_end",
     "LW-MARK-1",
     "LW-MARK-2",

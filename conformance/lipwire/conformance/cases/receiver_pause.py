@@ -139,7 +139,7 @@ async def _(it: ReceiverPlay) -> None:
     it.send(m.segment_end(1, 960))
     it.say(2, m.pcm(480, 2))
     await it.reported(2, received=480, requirement="LW-PAUSE-3")
-    answer: Any = (await it.cut(1, 2)).message
+    answer: Any = (await it.cut(1, 2, requirement="LW-PAUSE-3")).message
     rows = sorted(list(row) for row in answer.consumed)
     it.check(rows == [[1, 480], [2, 0]], "[[1, 480], [2, 0]] as what was handed out", f"{rows}", "LW-INTERRUPT-4")
     await it.told("interrupted", where=lambda told: 1 in told["segments"], requirement="LW-PAUSE-3")

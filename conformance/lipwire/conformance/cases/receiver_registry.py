@@ -98,8 +98,10 @@ def _check_messages(it: ReceiverPlay) -> None:
     why="each message stands by itself, and is one that a sender expects",
 )
 async def _(it: ReceiverPlay) -> None:
-    await _live(it)
-    _check_messages(it)
+    try:
+        await _live(it)
+    finally:  # what is wrong with a message is why another does not come
+        _check_messages(it)
 
 
 @case(

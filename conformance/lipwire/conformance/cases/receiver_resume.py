@@ -424,6 +424,10 @@ async def _(it: ReceiverPlay) -> None:
     await it.goes_on()
     await asyncio.sleep(2.0)  # the first waiting would be over
     await it.whole(2)
+    it.drop()
+    await asyncio.sleep(0.3)
+    await it.resume()
+    await it.goes_on()
     it.none("event closed")
     it.handed_whole(1, 2, requirement="LW-RESUME-1")
 

@@ -177,6 +177,26 @@ async def _(it: ReceiverPlay) -> None:
 
 
 @case(
+    "receiver.segments.of_two_sessions",
+    "LW-SEGMENT-6",
+    why="ids belong to a session: what is cut, or over, in one is nothing to another with the same ids",
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    other = await it.beside()
+    await other.open()
+    other.send(m.interrupt(1, 3), m.segment_start(4), m.interrupt(4), m.interrupt(5, 90))
+    await other.goes_on()
+    for segment in (1, 4, 5):
+        pcm = m.pcm(480, segment)
+        it.say(segment, pcm)
+        await it.heard(segment, pcm)
+        await it.told("segment_end", segment=segment, total=480, session=1)
+    await it.goes_on()
+
+
+@case(
     "receiver.segments.started_after_a_cut",
     "LW-SEGMENT-6",
     why="a segment that was cut needs no end for the next one to start",

@@ -267,7 +267,7 @@ async def _(it: ReceiverPlay) -> None:
     say(it, pcm + b"\x7f", SEGMENT_END)
     await it.heard(1, pcm)
     await it.told("segment_end", segment=1, total=480)
-    await whole(it, 2)
+    await whole(it, 2, requirement="LW-V0-24")
 
 
 @case0(
@@ -283,7 +283,7 @@ async def _(it: ReceiverPlay) -> None:
     await it.heard(1, pcm)
     say(it, INTERRUPT)
     await told_interrupted(it, 1)
-    await whole(it, 2)
+    await whole(it, 2, requirement="LW-V0-24")
 
 
 # -- texts -----------------------------------------------------------------------------------------------------

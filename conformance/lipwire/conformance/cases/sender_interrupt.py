@@ -211,6 +211,28 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
+    "sender.interrupt.one_that_waits_is_over_at_once",
+    "LW-INTERRUPT-8",
+    why="nobody reports the end of what was never sent: to wait for the time-out would hold up what is behind it",
+    needs=("interrupt_one",),
+    options={"limits": {"grace": 60_000}},
+)
+async def _(it: SenderPlay) -> None:
+    it.auto.discard("consume")
+    await it.open(limits={"window": FLOOR})
+    first, second = await it.say(m.pcm(7_200)), await it.say(m.pcm(480, 2))
+    await it.arrives(first, 480)
+    await it.settle()
+    await it.do("interrupt", segment=second)
+    it.auto.add("consume")
+    it.report(first)
+    await it.arrives(first, 7_200)
+    it.end_stream(first, 7_200)
+    await it.ends(first, 7_200, interrupted=False)
+    await it.ends(second, 0, interrupted=True, exact=None, requirement="LW-INTERRUPT-8")
+
+
+@case(
     "sender.interrupt.one_in_the_middle",
     "LW-INTERRUPT-11",
     "LW-STREAM-7",

@@ -86,6 +86,14 @@ def all_sent_before_the_end(ledger: Ledger, entry: Entry) -> Iterator[Look]:
             yield sent >= total, f"segment {segment.id}: total {total}, and {sent} samples were sent"
 
 
+@rule("LW-AUDIO-1", "A sender MUST give each chunk the position of its first sample", of="audio")
+def no_gap(ledger: Ledger, entry: Entry) -> Iterator[Look]:
+    # Without repair audio goes in order (LW-AUDIO-8), so that a chunk beyond the end has a wrong position.
+    if ledger.link_of(entry).one_channel and "repair" not in ledger.features:
+        start, sent = entry.message.position, ledger.known(entry.message.segment).sent.contiguous
+        yield start <= sent, f"segment {entry.message.segment}: audio from {start} on, and {sent} samples were sent"
+
+
 @rule("LW-AUDIO-1", "MUST NOT send other samples for a position that it has sent before", of="audio")
 def same_samples(ledger: Ledger, entry: Entry) -> Iterator[Look]:
     start, pcm, size = entry.message.position, entry.message.pcm, ledger.frame_bytes

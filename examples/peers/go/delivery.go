@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"slices"
 	"time"
 
 	"lipwire.example/peer/wire"
@@ -69,9 +70,10 @@ func (r *Receiver) progressOf(s *incoming) *wire.Progress {
 	return p
 }
 
-// lacking is what of a segment is known to have been sent and has not arrived.
-func (s *incoming) lacking() [][2]uint64 {
-	return s.gaps(max(s.named, s.total), 32)
+// lacking is what of a segment is known to have been sent and has not arrived,
+// at most n ranges of it.
+func (s *incoming) lacking(n int) [][2]uint64 {
+	return s.gaps(max(s.named, s.total), n)
 }
 
 // missing sets or clears the timer of nacks.
@@ -79,7 +81,7 @@ func (r *Receiver) missing(s *incoming) {
 	if !r.repair {
 		return
 	}
-	switch none := len(s.lacking()) == 0; {
+	switch none := len(s.lacking(1)) == 0; {
 	case none:
 		s.nackAt = time.Time{}
 	case s.nackAt.IsZero():
@@ -87,9 +89,10 @@ func (r *Receiver) missing(s *incoming) {
 	}
 }
 
+// nack asks for all that is missing, in as many messages as it takes.
 func (r *Receiver) nack(s *incoming) {
 	s.nackAt = time.Time{}
-	if ranges := s.lacking(); len(ranges) > 0 {
+	for ranges := range slices.Chunk(s.lacking(maxGaps+1), nackRanges) {
 		m := &wire.Nack{Segment: s.id}
 		for _, g := range ranges {
 			m.Missing = append(m.Missing, wire.Pair(g))

@@ -39,6 +39,7 @@ const (
 	maxEarlyCuts     = 64
 	maxEarlySegments = 8
 	maxSegment       = 1 << 40
+	nackRanges       = 32 // in one message
 )
 
 // incoming is a segment at the receiver, or the audio of one before its start.

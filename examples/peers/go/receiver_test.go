@@ -165,6 +165,26 @@ func TestRepair(t *testing.T) {
 	}
 }
 
+// What is missing in more than 32 pieces is asked for in several messages.
+func TestManyGaps(t *testing.T) {
+	s, _ := listen(t, ReceiverConfig{})
+	r := opened(t, s, helloRepairHex)
+	r.send((&wire.SegmentStart{Segment: 1}).Encode())
+	for at := uint64(10); at <= 800; at += 20 {
+		r.send(audio(1, at, 0, 10).Encode())
+	}
+	asked := map[wire.Pair]bool{}
+	for len(asked) < 40 {
+		n := next[*wire.Nack](r)
+		if len(n.Missing) > 32 {
+			t.Error(len(n.Missing))
+		}
+		for _, p := range n.Missing {
+			asked[p] = true
+		}
+	}
+}
+
 func TestSubprotocol(t *testing.T) {
 	s, _ := listen(t, ReceiverConfig{})
 	url := "http" + strings.TrimPrefix(s.URL(), "ws")

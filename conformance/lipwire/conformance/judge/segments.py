@@ -46,10 +46,17 @@ def nothing_of_what_is_over(ledger: Ledger, entry: Entry) -> Iterator[Look]:
             yield not known, f"{entry.name} of segment {segment.id}, whose stream_ended it has taken"
 
 
-@rule("LW-SEGMENT-4", "A sender MUST NOT have more segments live than the `segments` limit.", of="segment_start")
+@rule(
+    "LW-SEGMENT-4",
+    "A sender MUST NOT have more segments started and not over than the `segments` limit.",
+    of="segment_start",
+)
 def live_segments(ledger: Ledger, entry: Entry) -> Iterator[Look]:
     live = {one.id for one in ledger.live.values() if one.start is not None} | {entry.message.segment}
-    yield len(live) <= ledger.most_segments, f"{len(live)} segments live; {ledger.most_segments} are allowed"
+    yield (
+        len(live) <= ledger.most_segments,
+        f"{len(live)} segments started and not over; {ledger.most_segments} are allowed",
+    )
 
 
 @rule(

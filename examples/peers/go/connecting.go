@@ -65,11 +65,11 @@ func (s *Sender) notConnected(why string) {
 }
 
 func (s *Sender) closedByPeer(c *wire.Close) {
-	if s.state == opening && c.Retry != nil && s.putOff < busyAttempts {
+	if s.state == opening && c.Retry != nil && *c.Retry <= maxPutOff && s.putOff < busyAttempts {
 		s.putOff++
 		s.tr.finish()
 		s.tr = nil
-		s.redialAt = s.now.Add(min(ms(min(*c.Retry, 1<<32)), maxPutOff))
+		s.redialAt = s.now.Add(ms(*c.Retry))
 		return
 	}
 	cause := "peer closed"

@@ -91,7 +91,6 @@ func (r *Receiver) open(h *wire.Hello, raw []byte) {
 		r.welcome = w.Encode()
 	}
 	r.hello = slices.Clone(raw)
-	r.tr.setLimit(r.ownMessage)
 	r.sendOn(control, r.welcome)
 	r.consumer = r.cfg.Opened(r, r.format, features)
 	r.opened()

@@ -182,9 +182,13 @@ func (r *Receiver) frame(f frame) {
 		r.first(f)
 		return
 	}
+	if !f.text && slices.Equal(f.data, r.hello) { // also where that is larger than what was announced
+		r.sendOn(control, r.welcome)
+		return
+	}
 	m, err := r.parse(f)
 	if err == nil {
-		err = r.message(m, f.data)
+		err = r.message(m)
 	}
 	if err != nil && r.state != closed {
 		r.over(&wire.Close{Code: err.Code, Reason: err.Reason}, err.Code, Here, err.Reason)

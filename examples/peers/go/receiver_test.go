@@ -32,6 +32,14 @@ func TestFirstMessages(t *testing.T) {
 	r = opened(t, s, helloHex)
 	r.send(make([]byte, 4097))
 	r.closes(wire.MessageTooLarge)
+	large := (&wire.Hello{Versions: []uint64{1}, Session: make([]byte, 16), Generation: 1, Message: 4096,
+		Formats: []wire.Format{{Encoding: "s16le", Rate: 24000, Channels: 1}},
+		Info:    map[string]any{"text": strings.Repeat("x", 10000)}}).Encode()
+	r = connect(t, s)
+	r.send(large)
+	next[*wire.Welcome](r)
+	r.send(large)
+	next[*wire.Welcome](r)
 	r = opened(t, s, helloHex)
 	r.hex(helloHex)
 	next[*wire.Welcome](r)

@@ -10,16 +10,11 @@ import (
 // The messages of an open session, at the receiver.
 
 // message takes a message of an open session.
-func (r *Receiver) message(m wire.Message, raw []byte) *wire.Error {
+func (r *Receiver) message(m wire.Message) *wire.Error {
 	if m == nil || r.common(m) {
 		return nil
 	}
 	switch m := m.(type) {
-	case *wire.Hello:
-		if slices.Equal(raw, r.hello) {
-			r.sendOn(control, r.welcome)
-			return nil
-		}
 	case *wire.Close:
 		r.over(nil, m.Code, Peer, m.Reason)
 		return nil

@@ -55,7 +55,7 @@ const (
 	audioHead    = 35       // bytes of an audio message beside its samples
 	dialAttempts = 6        // in a row that reach no receiver
 	busyAttempts = 20       // that a receiver puts off
-	maxPutOff    = time.Minute
+	maxPutOff    = 60000    // ms; a receiver that says to come later is left alone
 )
 
 // Errors of a sender towards its user.

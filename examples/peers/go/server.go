@@ -140,9 +140,9 @@ func (s *Server) URL() string {
 	return "ws://" + s.addr.String() + "/"
 }
 
-// firstLimit is the largest message that is taken before it is known which
-// limit will be announced (LW-WIRE-8).
-func (s *Server) firstLimit() int {
+// largestMessage is the largest message that a transport takes: a hello, and a
+// repeat of it, may be larger than what is announced (LW-WIRE-8).
+func (s *Server) largestMessage() int {
 	return int(max(s.limits(s.rate()).Message, wire.DefaultMessage))
 }
 
@@ -159,7 +159,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	if conn, err := acceptWebSocket(w, req); err == nil {
-		s.begin(newWebSocket(conn, s.firstLimit()))
+		s.begin(newWebSocket(conn, s.largestMessage()))
 	}
 }
 
@@ -169,7 +169,7 @@ func (s *Server) Answer(ctx context.Context, offer string) (string, error) {
 	if s.full() {
 		return "", errFull
 	}
-	tr, answer, err := answerWebRTC(ctx, offer, s.firstLimit())
+	tr, answer, err := answerWebRTC(ctx, offer, s.largestMessage())
 	if err != nil {
 		return "", err
 	}

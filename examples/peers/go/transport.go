@@ -41,8 +41,6 @@ type transport interface {
 	binding() binding
 	// frames is what comes; it is closed when the transport has ended.
 	frames() <-chan frame
-	// setLimit changes the largest message that is taken.
-	setLimit(n int)
 	// send queues a message; false when too much waits, or the transport ends.
 	send(ch channel, b []byte) bool
 	// room says whether audio may be queued.

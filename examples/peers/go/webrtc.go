@@ -20,7 +20,7 @@ const (
 	rtcReceive      = 4 << 20
 	rtcPoll         = 5 * time.Millisecond
 	rtcStragglers   = 250 * time.Millisecond
-	rtcLeave        = 50 * time.Millisecond
+	rtcLeave        = 250 * time.Millisecond
 )
 
 var errChannels = errors.New("the two data channels did not open")
@@ -28,12 +28,14 @@ var errChannels = errors.New("the two data channels did not open")
 // dataChannels is a transport over the two data channels of a peer connection.
 type dataChannels struct {
 	pc     *webrtc.PeerConnection
+	limit  int        // the largest message that is taken
 	in     chan frame // from the channels' readers
 	out    chan frame // the same, closed at the end
 	short  chan struct{}
 	opened chan struct{} // closed when both channels are open
 	ended  chan struct{} // closed when either channel, or the connection, is
 	shut   chan struct{} // closed when both channels are
+	gone   chan struct{} // closed when the connection is
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -44,7 +46,6 @@ type dataChannels struct {
 	isEnded  bool
 	isShut   bool
 	closing  bool
-	limit    int
 }
 
 func newDataChannels(limit int) (*dataChannels, error) {
@@ -60,10 +61,12 @@ func newDataChannels(limit int) (*dataChannels, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &dataChannels{
 		pc: pc, in: make(chan frame), out: make(chan frame, 16), short: make(chan struct{}, 1),
-		opened: make(chan struct{}), ended: make(chan struct{}), shut: make(chan struct{}), ctx: ctx, cancel: cancel, limit: limit,
+		opened: make(chan struct{}), ended: make(chan struct{}), shut: make(chan struct{}), gone: make(chan struct{}), ctx: ctx, cancel: cancel, limit: limit,
 	}
+	var once sync.Once
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		if s == webrtc.PeerConnectionStateFailed || s == webrtc.PeerConnectionStateClosed {
+			once.Do(func() { close(t.gone) })
 			t.end()
 		}
 	})
@@ -119,11 +122,8 @@ func (t *dataChannels) channelClosed(ch channel) {
 }
 
 func (t *dataChannels) received(m webrtc.DataChannelMessage) {
-	t.mu.Lock()
-	limit := t.limit
-	t.mu.Unlock()
 	f := frame{data: m.Data, text: m.IsString}
-	if len(m.Data) > limit {
+	if len(m.Data) > t.limit {
 		f = frame{tooLarge: true}
 	}
 	select {
@@ -171,12 +171,6 @@ func (t *dataChannels) binding() binding         { return binding{split: true, l
 func (t *dataChannels) frames() <-chan frame     { return t.out }
 func (t *dataChannels) drained() <-chan struct{} { return t.short }
 
-func (t *dataChannels) setLimit(n int) {
-	t.mu.Lock()
-	t.limit = n
-	t.mu.Unlock()
-}
-
 func (t *dataChannels) send(ch channel, b []byte) bool {
 	t.mu.Lock()
 	dc, closing := t.channels[ch], t.closing
@@ -211,8 +205,12 @@ func (t *dataChannels) finish() {
 		}
 		select { // the other side closes them as well
 		case <-t.shut:
-			time.Sleep(rtcLeave) // for what the other side is still to hear of it
-		case <-time.After(rtcStragglers):
+		case <-t.gone:
+		case <-time.After(lingerTime):
+		}
+		select { // what it is still to hear of that may be on its way
+		case <-t.gone:
+		case <-time.After(rtcLeave):
 		}
 	}()
 }

@@ -12,6 +12,7 @@ import (
 // webSocket is a transport over one WebSocket.
 type webSocket struct {
 	conn   *websocket.Conn
+	limit  int // the largest message that is taken
 	in     chan frame
 	short  chan struct{} // signalled when the queue has become short
 	ctx    context.Context
@@ -22,7 +23,6 @@ type webSocket struct {
 	bytes   int
 	closing bool
 	wake    chan struct{}
-	limit   int
 }
 
 func newWebSocket(conn *websocket.Conn, limit int) *webSocket {
@@ -40,12 +40,6 @@ func newWebSocket(conn *websocket.Conn, limit int) *webSocket {
 func (t *webSocket) binding() binding         { return binding{} }
 func (t *webSocket) frames() <-chan frame     { return t.in }
 func (t *webSocket) drained() <-chan struct{} { return t.short }
-
-func (t *webSocket) setLimit(n int) {
-	t.mu.Lock()
-	t.limit = n
-	t.mu.Unlock()
-}
 
 func (t *webSocket) read() {
 	defer close(t.in)
@@ -72,14 +66,11 @@ func (t *webSocket) readOne() (frame, io.Reader) {
 	if err != nil {
 		return frame{end: true}, nil
 	}
-	t.mu.Lock()
-	limit := t.limit
-	t.mu.Unlock()
-	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	data, err := io.ReadAll(io.LimitReader(r, int64(t.limit)+1))
 	if err != nil {
 		return frame{end: true}, nil
 	}
-	if len(data) > limit {
+	if len(data) > t.limit {
 		return frame{tooLarge: true}, r
 	}
 	return frame{data: data, text: typ == websocket.MessageText}, nil

@@ -42,7 +42,7 @@ async def _main(chosen: Sequence[Mutant], options: argparse.Namespace) -> int:
         trials = await try_all(lab, chosen, jobs=options.jobs, hunt=options.hunt, on_trial=_tell)
     survivors = [trial for trial in trials if not trial.caught_by]
     if options.hunt:
-        hunted = read_hunted() | {trial.mutant.name: trial.caught_by for trial in trials}
+        hunted = read_hunted() | {trial.mutant.name: trial.caught_by for trial in trials if not trial.complaints}
         write_hunted({mutant.name: hunted[mutant.name] for mutant in MUTANTS if mutant.name in hunted})
     if options.hunt or len(chosen) == len(MUTANTS):
         TABLE.write_text(table(GROUPS, read_hunted()), encoding="utf-8")

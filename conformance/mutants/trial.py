@@ -157,7 +157,8 @@ async def try_all(
     """Try mutants, several at a time; the trials come in the order of the mutants.
 
     Most of the time a case waits for what a mutant does not do, so ``jobs`` is more than the cores. With
-    ``hunt`` there are several cases for each mutant, which are then run side by side.
+    ``hunt`` there are several cases for each mutant, which are then run side by side. One that is not caught is tried
+    again by itself: on a busy machine, what comes too soon may come late enough.
     """
     at_once = asyncio.Semaphore(max(1, jobs // 4) if hunt else jobs)
 
@@ -169,4 +170,9 @@ async def try_all(
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(mutant)) for mutant in mutants]
-    return [task.result() for task in tasks]
+    trials = [task.result() for task in tasks]
+    for index, trial in enumerate(trials):
+        if trial.complaints and not hunt:
+            trials[index] = await laboratory.try_out(trial.mutant)
+            on_trial(trials[index])
+    return trials

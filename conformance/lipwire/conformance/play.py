@@ -418,6 +418,11 @@ class Play(ABC):
         end = " and the transport ended" if self.over else ""
         return ("it did not come. What came: " + "; ".join(names[-8:]) + end) if names else "nothing came" + end
 
+    def last_said(self) -> str:
+        """The name of the implementation's last message on control; media may come behind what was sent after it."""
+        said = (e for e in reversed(self.trace) if e.kind == "message" and e.by is self.role)
+        return next((entry.name for entry in said if entry.channel is Channel.CONTROL), "nothing")
+
     # -- checks --------------------------------------------------------------------------------------------
 
     def step(self, words: str) -> None:

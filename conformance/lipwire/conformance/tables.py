@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+from lipwire.protocol.channels import Channel
 from lipwire.protocol.errors import CloseCode
 
 from . import messages as m
@@ -47,7 +48,8 @@ class Tables(Play):
         except CaseFailed:
             return
         self.step(f"{what}: close {' or '.join(codes)}?")
-        other.send(*await other.prepared(messages, first=first))
+        # On control (LW-WIRE-13), where the ping behind it can not overtake it, nor it the kit's first message.
+        other.send(*await other.prepared(messages, first=first), channel=Channel.CONTROL)
         answered = await other.answers(first=first)
         closed = other.closed if other.closed is not None and other.closed.by is self.role else None
         self.check(
@@ -85,7 +87,7 @@ class Tables(Play):
         before = len(self.checks)
         try:
             await other.open(**(opening or {}))
-            other.send(*await other.prepared(messages))
+            other.send(*await other.prepared(messages), channel=Channel.CONTROL)
             await other.fence()
         except CaseFailed:
             del self.checks[before:]  # in their place one that says what it was about

@@ -49,7 +49,7 @@ async def _(it: ReceiverPlay) -> None:
     it.send(m.close(CloseCode.NORMAL))
     await it.transport_ends(requirement="LW-CLOSE-1", level="SHOULD")
     at = len(it.trace)
-    await it.do("release")
+    await it.attempt("release")
     await it.told("closed")
     await it.do("fence")
     it.none("event audio", since=at)

@@ -262,7 +262,7 @@ async def _(it: ReceiverPlay) -> None:
     await it.whole(1)
     cut = await it.cut(1)
     _rows(it, cut, [1, 480])
-    await it.told("interrupted", where=lambda told: 1 in told["segments"], requirement="LW-INTERRUPT-6")
+    await it.told("interrupted", where=lambda told: 1 in told["segments"], requirement="LW-INTERRUPT-3")
     await it.fence()
     it.none("stream_ended", segment=1, requirement="LW-INTERRUPT-7")
     await it.finish(1, 240, interrupted=True)

@@ -132,7 +132,7 @@ async def _(it: ReceiverPlay) -> None:
         await it.whole(segment)
         await it.do("played", segment=segment, position=240)
         await it.do("stream_ended", segments=[segment], position=None, interrupted=False, failed=True)
-        ended = await it.ended(segment, None, cause=2, requirement="LW-STREAM-3")
+        ended = await it.ended(segment, None, cause=2, requirement="LW-STREAM-4")
         before = [entry for entry in it.seen("progress", segment=segment) if entry.index < ended.index]
         heard = [getattr(entry.message, "played", None) for entry in before if entry.channel is Channel.CONTROL]
         it.check(240 in heard, "a progress with played 240 before it, on control", f"{heard}")

@@ -253,7 +253,6 @@ async def _(it: ReceiverPlay) -> None:
 @case(
     "receiver.interrupt.handed_out_wholly",
     "LW-INTERRUPT-6",
-    "LW-INTERRUPT-3",
     "LW-INTERRUPT-7",
     why="a segment that still plays is cut, though all of it has been handed out",
 )
@@ -262,7 +261,7 @@ async def _(it: ReceiverPlay) -> None:
     await it.whole(1)
     cut = await it.cut(1)
     _rows(it, cut, [1, 480])
-    await it.told("interrupted", where=lambda told: 1 in told["segments"], requirement="LW-INTERRUPT-3")
+    await it.told("interrupted", where=lambda told: 1 in told["segments"], requirement="LW-INTERRUPT-6")
     await it.fence()
     it.none("stream_ended", segment=1, requirement="LW-INTERRUPT-7")
     await it.finish(1, 240, interrupted=True)

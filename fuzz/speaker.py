@@ -277,6 +277,8 @@ class Speaker:
                 return self._map(name, random)
             case f.Nil() | f.Lenient():
                 return None if random.random() < 0.4 else self._value(name, kind.item, random, wrong)
+            case f.Hidden():
+                return self._value(name, kind.item, random, wrong)
             case f.Row():
                 if name in ("format", "formats"):
                     return list(random.choice((FORMAT, FORMAT, ["f32le", 48_000, 2], ["opus", 0, 0])))

@@ -30,7 +30,8 @@ class SegmentReceiver(Reporting):
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(limits)
-        self._most_taken = limits.message
+        self._most_taken = -1
+        """The largest message that is taken without a second look; none before welcome is known to have arrived."""
         self._unconfirmed = True
         """Nothing but hello has come since the newest welcome."""
         self._handlers |= {
@@ -52,7 +53,7 @@ class SegmentReceiver(Reporting):
         if self.state is not _OPEN:
             return  # closed (LW-CLOSE-1), or from a transport that was given up (LW-RESUME-11)
         try:
-            if not self._unconfirmed and len(data) <= self._most_taken:
+            if len(data) <= self._most_taken:
                 audio = decode_audio(data)
                 if audio is not None:
                     self.liveness.heard_at = now

@@ -47,6 +47,7 @@ class MemoryTransport(Transport):
         self.peer = peer
         self._max_buffered = max_buffered
         self._separate = binding.separate_media
+        self._most_control, self._most_media = binding.max_message, binding.max_media_message
         self._inbox = Inbox()
         self._unread = 0
         self._other: MemoryTransport = self
@@ -57,7 +58,7 @@ class MemoryTransport(Transport):
         if end is not None:
             raise end.error()
         size = len(message) if type(message) is bytes else size_of(message)
-        most = self.binding.max_media_message if channel is _MEDIA else self.binding.max_message
+        most = self._most_media if channel is _MEDIA else self._most_control
         if size > most:
             raise MessageTooLarge(f"{size} bytes on {channel.value}; the most is {most}")
         other = self._other

@@ -324,6 +324,14 @@ REPAIR: Final = (
         ("receiver.repair.concealed",),
     ),
     Mutant(
+        "of what is missing 100 ms are concealed, and the rest is skipped",
+        "protocol/reassembly.py",
+        "        for start in range(self.received, end, step):",
+        "        for start in range(self.received, min(end, self.received + step), step):",
+        "LW-REPAIR-7",
+        ("receiver.repair.concealed_at_length",),
+    ),
+    Mutant(
         "concealed samples are not marked as such",
         "protocol/reassembly.py",
         "self.format, concealed=True)",

@@ -94,6 +94,14 @@ WIRE: Final = (
         ("sender.fields.progress",),
     ),
     Mutant(
+        "takes a cut whose last is below its first",
+        "protocol/sender_reports.py",
+        "        if message.last < message.first:",
+        "        if False:",
+        "LW-WIRE-4",
+        ("sender.fields.cut_upside_down",),
+    ),
+    Mutant(
         "takes integers beyond 2^53 - 1",
         "protocol/limits.py",
         "MAX_INT: Final = 2**53 - 1",

@@ -96,6 +96,8 @@ def test_a_driver_at_fault_in_a_case(conformance, drivers):
         (["run", "--driver", "x", "--expected", "none.json"], "No such file"),
         (["run", "--url", "ws://127.0.0.1:1", "--transport", "webrtc"], "through a driver"),
         (["run", "--url", "ws://127.0.0.1:1", "--role", "sender"], "needs a driver"),
+        (["run", "--url", "http://127.0.0.1:1"], "has to be ws://"),
+        (["run", "--url", "ws://127.0.0.1:99999/"], "has to be ws://"),
         (["explain", "nonsense"], "lipwire conformance list"),
         (["explain", "LW-NONE-1"], "not in SPEC.md"),
         (["report", "none.json"], "No such file"),

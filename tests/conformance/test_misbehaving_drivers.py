@@ -57,6 +57,7 @@ AT_HELLO = {
     "unknown_event": ("event.surprise is not known",),
     "wrong_event": ("does not fit the schema",),
     "error": ("could not do 'hello': out of luck",),
+    "refuses_all": ("each driver can do 'hello'",),
     "other_version": ("speaks version 2 of the driver protocol, not 1",),
 }
 
@@ -101,8 +102,11 @@ async def test_a_driver_that_can_do_everything(way, said):
 
 IN_A_CASE = {
     ("exit", "stop"): "ended with exit code 7",
+    ("refuses_all", "stop"): "has to answer it with `ok`",
     ("garbage", "stop"): "not JSON",
     ("out_of_order", "stop"): "answers come in order",
+    ("twice", "start"): "answered 2 twice: each command gets one answer",
+    ("no_url", "start"): "does not fit the schema: ok/url",
     ("wrong_event", "stop"): "does not fit the schema",
     ("flood", "stop"): "floods",
     ("close_output", "stop"): "ended its output",

@@ -81,6 +81,8 @@ def test_a_case_that_did_not_check_what_it_names_is_told(make_result, cases):
     assert unchecked([part], cases) == [(ONE, name) for name in names]
     failed = make_result(ONE, ("LW-WIRE-1", "MUST", False))
     assert unchecked([failed], cases) == []  # it may have ended early
+    warned = make_result(ONE, ("LW-WIRE-1", "SHOULD", False))
+    assert unchecked([warned], cases) == []
 
 
 def test_what_is_listed_as_not_testable():

@@ -29,6 +29,8 @@ MOST_LINES: Final = 50_000
 """Lines from one command to the next: a driver that tells more floods."""
 ANSWER: Final = 15.0
 """Seconds in which a command is answered, before patience is multiplied."""
+ALWAYS: Final = ("hello", "fence", "stop")
+"""Commands that are for the driver itself: it can do them, and its implementation has nothing to refuse."""
 LEAVE: Final = 3.0
 """Seconds that it has to end by itself when its input ends."""
 
@@ -169,6 +171,8 @@ class Driver:
             ) from None
         finally:
             self._asked = None
+        if command in ALWAYS and ("unsupported" in answer or "refused" in answer):
+            raise HarnessError(f"each driver can do {command!r}, and has to answer it with `ok`; it answers {answer}")
         if "unsupported" in answer:
             raise Unsupported(f"{command}: {answer['unsupported']}")
         if "refused" in answer:
@@ -309,8 +313,9 @@ class Driver:
             )
         if wrong := complaint(kind, line):
             return f"the driver's answer to {command!r} does not fit the schema: {wrong}"
-        if not answered.done():
-            answered.set_result(line)
+        if answered.done():
+            return f"the driver answered {number} twice: each command gets one answer"
+        answered.set_result(line)
         return None
 
     async def _read_words(self) -> None:

@@ -194,17 +194,18 @@ class Worker:
         result.verdict = conclude(result.checks)
         if result.verdict is Verdict.HARNESS_ERROR:
             result.reason = "the case checked nothing"
-        if "stop" in result.details:
-            raise HarnessError(f"the driver did not stop the implementation: {result.details['stop']}")
+        if "fault" in result.details:
+            raise HarnessError(result.details["fault"])
 
     async def _finish(self, play: Play, result: Result) -> None:
         """Close the session, let the driver forget it, and note what there is to show."""
         try:
             result.closing = await play.leave()
-            if self.driver is not None and play.started and not self.driver.broken:
+            if self.driver is not None and play.started:
+                self.driver.check()  # whatever the script made of it: the driver went wrong
                 await self.driver.do("stop")
-        except (HarnessError, Unsupported) as error:
-            result.details["stop"] = str(error)
+        except HarnessError as error:
+            result.details["fault"] = str(error)
             await self.end()
         finally:
             self._listening = None

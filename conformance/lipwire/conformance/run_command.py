@@ -8,6 +8,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from rich.console import Console
 
@@ -92,9 +93,19 @@ def _check_declared(declaration: Declaration, target: Target, roles: Sequence[Ro
 def _target(arguments: argparse.Namespace) -> Target:
     if arguments.url is not None and arguments.transport == "webrtc":
         raise Misuse("--url is of a WebSocket; over WebRTC offer and answer have to go through a driver")
+    if arguments.url is not None and not _is_websocket(arguments.url):
+        raise Misuse(f"--url {arguments.url}: it has to be ws://HOST:PORT/… or wss://…")
     if arguments.url is not None and arguments.role not in (None, "receiver"):
         raise Misuse("--url is of a receiver; a sender that is to be tested needs a driver")
     return Target(command=arguments.driver, url=arguments.url, transport=arguments.transport)
+
+
+def _is_websocket(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0  # raises beyond 65535
+    except ValueError:
+        return False
 
 
 def _roles(arguments: argparse.Namespace) -> list[Role]:

@@ -72,9 +72,11 @@ def go_wrong(command: dict) -> None:
             write("[" * 100_000)
         case "out_of_order":
             write({"id": number + 1, "ok": {}})
-        case "unasked":
-            answer(command)
-            write({"id": number, "ok": {}})
+        case "twice":
+            line = json.dumps({"id": number, "ok": {"url": "ws://127.0.0.1:9/"}})
+            write(f"{line}\n{line}")  # in one piece: the second is there when the first is read
+        case "no_url":
+            write({"id": number, "ok": {"url": "127.0.0.1:40001"}})
         case "silent_answers":
             write({"ok": {}})
         case "flood":
@@ -112,7 +114,8 @@ def go_wrong(command: dict) -> None:
 
 for raw in iter(sys.stdin.readline, ""):
     asked = json.loads(raw)
-    if asked["do"] == AT:
+    honesty = WAY in ("twice", "no_url") and not set(asked.get("needs", ())) <= OPTIONS
+    if asked["do"] == AT and not honesty:
         go_wrong(asked)
     else:
         answer(asked)

@@ -393,6 +393,27 @@ async def _(it: ReceiverPlay) -> None:
 
 
 @case(
+    "receiver.repair.concealed_at_length",
+    "LW-REPAIR-7",
+    why="half a second is missing: silence in its place is as long, however the implementation makes it",
+    features=REPAIR,
+    needs=("conceal",),
+    options=SOON,
+)
+async def _(it: ReceiverPlay) -> None:
+    it.auto.discard("repair")
+    await it.open()
+    pcm = m.pcm(480)
+    it.send(m.segment_start(1))
+    missing = min(12_000, it.limits["window"] - 480)
+    it.send_audio(1, pcm, position=missing)
+    it.send(m.segment_end(1, missing + 480))
+    await it.heard(1, _silence(missing), concealed=True)
+    await it.heard(1, pcm, start=missing)
+    await it.told("segment_end", segment=1, total=missing + 480)
+
+
+@case(
     "receiver.repair.concealed_up_to_sent",
     "LW-REPAIR-7",
     why="no further than what is known to have been sent: what follows may still come",

@@ -177,6 +177,22 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
+    "sender.fields.cut_upside_down",
+    "LW-WIRE-4",
+    why="the registry says that last is not below first; such a cut shows that the peers disagree",
+    judged=False,
+)
+async def _(it: SenderPlay) -> None:
+    await it.open()
+    first = await it.say(m.pcm(480))
+    second = await it.say(m.pcm(480))
+    await it.arrives(first, 480)
+    await it.arrives(second, 480)
+    it.send(m.cut(second, first))
+    await it.closes("invalid_field")
+
+
+@case(
     "sender.fields.largest_content",
     "LW-LIMIT-2",
     why="content is bounded as info is",

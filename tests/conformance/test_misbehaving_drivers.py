@@ -13,7 +13,7 @@ import pytest
 from lipwire.conformance import CASES, Verdict
 from lipwire.conformance.case import load_cases
 from lipwire.conformance.driver import HarnessError
-from lipwire.conformance.run import Target, exit_code, run
+from lipwire.conformance.run import JOBS, Target, exit_code, run
 
 SCRIPT = Path(__file__).parent / "drivers" / "misbehaving.py"
 PATIENCE = 0.05
@@ -129,6 +129,36 @@ async def test_a_driver_that_hangs_in_a_case():
     done = await attempt(target, 0.2)
     assert [result.verdict for result in done.results] == [Verdict.HARNESS_ERROR]
     assert "did not answer 'stop' within 3 s" in done.results[0].reason
+
+
+async def test_a_driver_that_goes_wrong_in_each_case():
+    """One that hangs would else keep a whole run for half an hour."""
+    names = [case.name for case in CASES.values() if case.name.startswith("receiver.") and not case.features]
+    done = await attempt(misbehaving("error", "stop"), 2.0, *names[:200])
+    asked = [result for result in done.results if "not declared" not in result.reason]
+    assert {result.verdict for result in asked} <= {Verdict.HARNESS_ERROR, Verdict.NOT_TESTABLE}
+    told = [result for result in asked if "out of luck" in result.reason]
+    assert 24 <= len(told) < 24 + JOBS  # those that were under way come to their end
+    assert "not run: there was a harness error in 2" in asked[-1].reason
+
+
+async def test_a_run_that_is_cancelled_in_a_case_does_not_wait_for_a_driver_that_hangs():
+    came = asyncio.Event()
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(mute, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        target = misbehaving("hang", f"stop ws://127.0.0.1:{port}/")
+        running = asyncio.create_task(attempt(target, 8.0))  # an answer to stop would be waited for two minutes
+        async with asyncio.timeout(LONG):
+            await came.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
 
 
 async def test_a_run_that_is_cancelled_ends_its_drivers(tmp_path):

@@ -3,7 +3,7 @@
 .. code-block:: json
 
     {"expected": [
-        {"case": "receiver.audio.gap", "transport": "webrtc", "reason": "issue 12: gaps are concealed too early"},
+        {"case": "receiver.audio.gap", "transport": "webrtc", "reason": "gaps are concealed too early"},
         {"requirement": "LW-PAUSE-2", "role": "receiver", "reason": "pause is not there yet"}
     ]}
 

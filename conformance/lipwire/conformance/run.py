@@ -23,6 +23,8 @@ from .receiver_play import ReceiverPlay
 from .sender_play import SenderPlay
 from .verdicts import Result, Verdict, conclude
 
+IN_A_ROW: Final = 24
+"""Cases in which the driver, or the kit, went wrong one after the other: no others are then begun."""
 JOBS: Final = 8
 """Cases side by side. Most of their time they wait, so this is more than the cores."""
 
@@ -77,11 +79,20 @@ async def run(
     assert done.declaration is not None
     left = iter(cases)
     found: dict[str, Result] = {}
+    wrong: list[str] = []
 
     async def work() -> None:
         async with working(target, patience, watch) as worker:
             for case in left:
-                found[case.name] = result = await worker.play(case, done.declaration)
+                if len(wrong) >= IN_A_ROW:
+                    result = Result(case=case.name, verdict=Verdict.HARNESS_ERROR, reason=_not_run(wrong))
+                else:
+                    result = await worker.play(case, done.declaration)
+                    if result.verdict is Verdict.HARNESS_ERROR:
+                        wrong.append(case.name)
+                    elif result.checks and len(wrong) < IN_A_ROW:
+                        wrong.clear()
+                found[case.name] = result
                 on_result(result)
 
     async with asyncio.TaskGroup() as group:
@@ -90,6 +101,10 @@ async def run(
     done.results = [found[case.name] for case in cases]
     done.seconds = time.monotonic() - began
     return done
+
+
+def _not_run(wrong: Sequence[str]) -> str:
+    return f"not run: there was a harness error in {len(wrong)} cases in a row, the first of them {wrong[0]}"
 
 
 async def declare(target: Target, patience: float = 1.0) -> Declaration:
@@ -159,7 +174,11 @@ class Worker:
     async def _play(self, case: Case, declaration: Declaration, result: Result) -> None:
         if self.target.command is not None and self.driver is None:
             self.driver = Driver(self.target.command, patience=self.patience, on_event=self._on_event)
-            await self.driver.begin()
+            try:
+                await self.driver.begin()
+            except HarnessError:
+                await self.end()  # the next case tries another process
+                raise
         kind = ReceiverPlay if case.role is Role.RECEIVER else SenderPlay
         play = kind(
             case,
@@ -201,6 +220,9 @@ class Worker:
         """Close the session, let the driver forget it, and note what there is to show."""
         try:
             result.closing = await play.leave()
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                return  # nobody waits for a driver that may hang: it is about to be ended
             if self.driver is not None and play.started:
                 self.driver.check()  # whatever the script made of it: the driver went wrong
                 await self.driver.do("stop")

@@ -1,8 +1,9 @@
 """A driver that goes wrong in the way that its first argument names, and behaves until then.
 
-    python misbehaving.py WAY [COMMAND]
+    python misbehaving.py WAY [COMMAND] [URL]
 
-COMMAND is the one at which it goes wrong, ``hello`` unless given. It has no implementation.
+COMMAND is the one at which it goes wrong, ``hello`` unless given. It has no implementation; URL is where its receiver
+listens, nowhere unless given.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 
 WAY = sys.argv[1]
 AT = sys.argv[2] if len(sys.argv) > 2 else "hello"
+URL = sys.argv[3] if len(sys.argv) > 3 else "ws://127.0.0.1:9/"
 OPTIONS = {"receiver", "sender", "websocket"}
 
 
@@ -37,7 +39,7 @@ def answer(command: dict) -> None:
         case "start" if not set(command["needs"]) <= OPTIONS:
             return write({"id": command["id"], "unsupported": "a name that it does not know"})
         case "start":
-            ok = {"url": "ws://127.0.0.1:9/"}
+            ok = {"url": URL}
         case "stop" | "fence":
             ok = {}
         case _ if WAY == "agreeable":

@@ -253,6 +253,22 @@ RESUME: Final = (
         ("receiver.resume.new_secret",),
     ),
     Mutant(
+        "a repeat of hello is taken for a proof of the newest secret",
+        "protocol/receiver.py",
+        "        self._outgoing.append((Channel.CONTROL, self._welcome))",
+        "        self._confirm()\n        self._outgoing.append((Channel.CONTROL, self._welcome))",
+        "LW-RESUME-3",
+        ("receiver.resume.secret_before_a_repeated_hello",),
+    ),
+    Mutant(
+        "the message limit of the first hello stands after a resume",
+        "protocol/receiver.py",
+        "        self._peer_message_limit = parse_message_limit(hello.limits)",
+        "        if self._hello is None:\n            self._peer_message_limit = parse_message_limit(hello.limits)",
+        "LW-BINDING-4",
+        ("receiver.registry.senders_message_limit_after_a_resume",),
+    ),
+    Mutant(
         "the secret before is of no use though the newest may be lost",
         "protocol/receiver.py",
         "        self._secrets = list(dict.fromkeys((secret, self._secrets[0], held)))",

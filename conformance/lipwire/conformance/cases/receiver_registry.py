@@ -173,6 +173,26 @@ async def _(it: ReceiverPlay) -> None:
 
 
 @case(
+    "receiver.registry.senders_message_limit_after_a_resume",
+    "LW-BINDING-4",
+    why="each hello says anew what the sender takes",
+    features=("custom", "resume"),
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    await it.goes_on()
+    it.drop()
+    await it.resume(limits={"message": 4_096})
+    since = len(it.trace)
+    await it.attempt("custom", content={"com.example.x": "x" * 5_000})  # it may refuse that, or drop it
+    await it.do("custom", content={"com.example.x": "small"})
+    await it.expect("custom", content={"com.example.x": "small"})
+    await it.goes_on()
+    most = max(len(entry.data) for entry in _from_it(it) if entry.index >= since)
+    it.check(most <= 4_096, "no message of more than 4,096 bytes", f"one of {most}")
+
+
+@case(
     "receiver.registry.segments_fit_the_senders_limit",
     "LW-BINDING-4",
     why="a cut lists every live segment in it, and has to be one message that the sender takes",

@@ -71,6 +71,29 @@ async def _(it: ReceiverPlay) -> None:
 
 
 @case(
+    "receiver.resume.secret_before_a_repeated_hello",
+    "LW-RESUME-3",
+    why="a repeat of hello says that no welcome has come: it proves nothing of the newest secret",
+    features=RESUME,
+    options=LASTS,
+    wire=True,
+)
+async def _(it: ReceiverPlay) -> None:
+    _silent(it)
+    await it.open()
+    await it.goes_on()
+    proved = it.secret
+    it.drop()
+    await it.resume(again=False)
+    at, hello = len(it.trace), [entry for entry in it.trace if entry.name == "hello"][-1]
+    it.send_exactly(hello.data)
+    await it.expect("welcome", since=at)
+    it.drop()
+    await it.resume(again=False, resume=[proved, it.taken])
+    await it.goes_on()
+
+
+@case(
     "receiver.resume.secret_before_is_used_up",
     "LW-RESUME-3",
     "LW-RESUME-4",

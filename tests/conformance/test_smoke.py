@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 
@@ -11,6 +13,7 @@ def test_a_sound_driver(conformance, drivers):
     for role in ("sender", "receiver"):
         for transport in ("websocket", "webrtc"):
             assert f"start and stop of a {role} over {transport} again" in outcome.out
+            assert f"one segment with a {role} over {transport}, told as DRIVER.md says\n" in outcome.out
     assert "answers `unsupported` to an unknown command" in outcome.out
     assert "The driver is sound" in outcome.out
 
@@ -32,6 +35,28 @@ def test_a_driver_at_fault(conformance, drivers, way, at, says):
     assert "fault  " in outcome.out
     assert says in outcome.out
     assert "DRIVER.md" in outcome.out
+
+
+MISSPELT = """
+import json, runpy
+from lipwire.reference_driver import lines, settings
+settings.CAPABILITIES -= {"webrtc", "sender"}
+def misspelt(self, name, **fields):
+    fields["sesion"] = fields.pop("session", 1)
+    self._out.write(json.dumps({"event": name, **fields}).encode() + b"\\n")
+    self._out.flush()
+lines.Lines.event = misspelt
+runpy.run_module("lipwire.reference_driver", run_name="__main__")
+"""
+
+
+def test_events_are_tried_as_well(conformance, tmp_path):
+    driver = tmp_path / "misspelt.py"
+    driver.write_text(MISSPELT)
+    outcome = conformance("smoke", "--driver", f"{sys.executable} {driver}")
+    assert outcome.status == 3
+    assert "one segment with a receiver over websocket" in outcome.out
+    assert "sesion" in outcome.out
 
 
 MORE = """

@@ -22,7 +22,7 @@ from .errors import FAILED, USAGE, CommandError
 from .traces import Record, parse_trace, short, summary, unwrapped
 
 EXAMPLES = """examples:
-  lipwire decode 9304a1                        one message, in hex
+  lipwire decode 920405                        one message, in hex
   lipwire decode "95 11 01 00 00 c4 02 01 02"  spaces do no harm, with or without the quotes
   lipwire decode 920405 92040a                 several messages
   lipwire decode session.jsonl                 a trace, as `lipwire demo --trace` and JsonLinesTrace write it

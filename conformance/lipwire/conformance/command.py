@@ -272,9 +272,10 @@ def _report(arguments: argparse.Namespace) -> int:
         if arguments.junit is not None:
             raise Misuse("report matrix: JUnit XML is of one run; use --html")
         table = matrix.make([document.load(Path(name)) for name in files[1:]])
+        if arguments.html is not None:  # before what whoever reads the terminal may cut short
+            arguments.html.write_text(matrix.render(table), encoding="utf-8")
         matrix.show(table, out)
         if arguments.html is not None:
-            arguments.html.write_text(matrix.render(table), encoding="utf-8")
             out.print(f"{arguments.html}: open it in a browser", soft_wrap=True)
         return 0
     if len(files) > 1:

@@ -11,10 +11,12 @@ from rich.text import Text
 
 from lipwire.protocol.registry import Feature, Role
 
-from .case import TRANSPORTS
-from .driver import LEAVE, Driver, HarnessError, Refused, Unsupported
+from .case import CASES, TRANSPORTS, load_cases
+from .driver import LEAVE, Declaration, Driver, HarnessError, Refused, Unsupported
 from .honesty import check_command, check_needs
 from .links import listening
+from .run import Target, working
+from .verdicts import Verdict
 
 _KNOWN = {
     *(role.value for role in Role), *TRANSPORTS, *(feature.value for feature in Feature),
@@ -32,6 +34,7 @@ class Fault(Exception):
 
 async def smoke(command: str, out: Console, *, patience: float = 1.0) -> bool:
     """Try a driver, and print what is found; gives whether it is sound. Cancelling ends the driver."""
+    load_cases()
     driver = Driver(command, patience=patience, on_event=lambda _: None)
     try:
         async for words in _steps(driver):
@@ -68,6 +71,9 @@ async def _steps(driver: Driver) -> AsyncIterator[str]:
             for round_ in ("", " again"):  # what is left over of the first may be in the way of the second
                 await _start_and_stop(driver, role, transport)
                 yield f"start and stop of a {role} over {transport}{round_}"
+    for role in roles:
+        for transport in transports:
+            yield await _speak(driver, declared, role, transport)
     yield await _leaves(driver)
 
 
@@ -82,6 +88,17 @@ async def _start_and_stop(driver: Driver, role: str, transport: str) -> None:
             raise Fault(f"the answer to the start of a receiver has to tell its `url`, ws://…; it is {told}")
         await _do(driver, f"fence of a {role}", "fence")
         await _do(driver, f"stop of a {role}", "stop")
+
+
+async def _speak(driver: Driver, declared: Declaration, role: str, transport: str) -> str:
+    """One segment, in a process of its own: what the driver tells of it is held against the schema."""
+    case = CASES[f"{role}.segments.one"]
+    async with working(Target(command=driver.command, transport=transport), driver.patience) as worker:
+        result = await worker.play(case, declared)
+    if result.verdict is Verdict.HARNESS_ERROR:
+        raise Fault(f"one segment with a {role} over {transport}: {result.reason}")
+    wrong = "" if result.verdict is Verdict.PASS else f"; {case.name} does not pass, see `lipwire conformance run`"
+    return f"one segment with a {role} over {transport}, told as DRIVER.md says{wrong}"
 
 
 async def _do(driver: Driver, what: str, command: str, **arguments: Any) -> dict[str, Any]:

@@ -166,8 +166,13 @@ def _verdict(document: Document) -> Text:
     closings = ", ".join(f"{count} {how}" for how, count in document["closings"].items() if how != "none")
     head = {0: ("Conforms", "bold green"), 1: ("Fails", "bold red"), 3: ("Harness error", "bold magenta")}
     word, style = head[document["exit_code"]]
-    if document["exit_code"] == 0 and counts["warn"]:
-        word, style = "Conforms, with warnings", "bold yellow"
+    if document["exit_code"] == 0:
+        if known:
+            word, style = "Fails as expected", "bold yellow"
+        elif not _is_whole(document):
+            word = "Nothing failed"
+        if counts["warn"]:
+            word, style = f"{word}, with warnings", "bold yellow"
     if document["exit_code"] == 3 and not any(one["checks"] for one in document["cases"]):
         word = "Nothing was checked"
     return Text.assemble(
@@ -175,3 +180,10 @@ def _verdict(document: Document) -> Text:
         f"{implementation['name']} over {document['target']['transport']}: {', '.join(told)} "
         f"in {document['seconds']:.1f} s. Sessions closed: {closings or 'none'}.",
     )
+
+
+def _is_whole(document: Document) -> bool:
+    """Whether a driver was asked all that there is to ask of a role that it declares: then a run says what conforms."""
+    declared = set(document["roles"]) & set(document["implementation"]["capabilities"])
+    asked = (one for one in document["requirements"] if one["role"] in declared)
+    return document["target"]["command"] is not None and all(one["verdict"] != "not covered" for one in asked)

@@ -467,6 +467,23 @@ async def test_messages_right_behind_hello_are_taken() -> None:
         assert names[0] == "Welcome"
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_who_leaves_before_welcome_gets_no_answer(leaves: bool) -> None:
+    async def check(_: Greeting) -> bool:
+        await anyio.sleep(0.2)
+        return True
+
+    async with avatar(authenticate=check, render=False) as world:
+        transport = await world.listener.connect()
+        transport.send(Channel.CONTROL, hello())
+        await anyio.sleep(0.05)
+        transport.send(Channel.CONTROL, encode(CloseMessage(CloseCode.GOING_AWAY, "") if leaves else Ping(1)))
+        await anyio.sleep(0.01)
+        codes = [message.code for message in await answer(transport)]
+        assert codes == ([] if leaves else [CloseCode.OUT_OF_STATE])  # LW-INVARIANT-5, LW-OPEN-1
+        await transport.aclose()
+
+
 async def test_transports_that_say_nothing_are_bounded() -> None:
     """They are held for the handshake time, so there may not be more of them than sessions."""
     listener = MemoryListener()

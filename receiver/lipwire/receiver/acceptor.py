@@ -17,17 +17,18 @@ import anyio.abc
 import anyio.lowlevel
 
 from lipwire.protocol.channels import Channel, Wire
+from lipwire.protocol.codec import decode
 from lipwire.protocol.connection import encode_refusal, unrepeated
 from lipwire.protocol.errors import CloseCode, RemoteProtocolError
 from lipwire.protocol.formats import PcmFormat
 from lipwire.protocol.limits import Limits
-from lipwire.protocol.messages import Hello
+from lipwire.protocol.messages import CloseMessage, Hello
 from lipwire.protocol.receiver import ReceiverConnection, ReceiverSettings, read_hello
 from lipwire.protocol.receiver_handshake import check_room_token
 from lipwire.protocol.registry import Feature
 from lipwire.protocol.trace import TraceHook
 from lipwire.protocol.version0_receiver import ReceiverConnection0, ReceiverSettings0
-from lipwire.transports.base import Listener, Received, Transport, TransportClosed, TransportError
+from lipwire.transports.base import Listener, Received, Transport, TransportClosed, TransportEnded, TransportError
 from lipwire.transports.logs import Log
 from lipwire.transports.shell import CLOSE_TIME
 
@@ -307,6 +308,12 @@ class Acceptor:
         if not allowed:
             raise RemoteProtocolError(CloseCode.UNAUTHORIZED, "the token is missing or wrong")
 
+    def _is_close(self, data: Wire) -> bool:
+        try:
+            return isinstance(decode(data, self._settings.limits.message), CloseMessage)
+        except RemoteProtocolError:
+            return False
+
     async def _undisturbed(self, transport: Transport, hello: Wire, work: Awaitable[None]) -> None:
         """Wait for ``work``, while the peer waits too: before welcome it has nothing to say (LW-OPEN-1).
 
@@ -325,9 +332,12 @@ class Acceptor:
         async def watch() -> None:
             nonlocal error
             try:
-                while all(data == repeated for _, data in await transport.receive()):
+                while not (said := [data for _, data in await transport.receive() if data != repeated]):
                     pass
-                error = RemoteProtocolError(CloseCode.OUT_OF_STATE, "a message before welcome")
+                if self._is_close(said[0]):  # not to be answered (LW-INVARIANT-5)
+                    error = TransportEnded("it closed before welcome")
+                else:
+                    error = RemoteProtocolError(CloseCode.OUT_OF_STATE, "a message before welcome")
             except TransportError as gone:
                 error = gone
             working.cancel()

@@ -174,7 +174,7 @@ class ReceiverConnection(SegmentReceiver):
         self.generation = hello.generation
         self._peer_message_limit = parse_message_limit(hello.limits)
         self._hello, self._welcome = hello, welcome
-        self._unconfirmed, self._most_taken = True, -1
+        self._most_taken = -1
         self._outgoing.append((Channel.CONTROL, welcome))
         self._opened(now)
         self._update()
@@ -206,7 +206,7 @@ class ReceiverConnection(SegmentReceiver):
 
     def _confirm(self) -> None:
         """Something other than hello has come: the newest secret has arrived (LW-RESUME-3)."""
-        self._unconfirmed, self._most_taken = False, self.limits.message
+        self._most_taken = self.limits.message
         self._heard = True
         del self._secrets[1:]
 

@@ -32,7 +32,6 @@ class SegmentReceiver(Reporting):
         super().__init__(limits)
         self._most_taken = -1
         """The largest message that is taken without a second look; none before welcome is known to have arrived."""
-        self._unconfirmed = True
         """Nothing but hello has come since the newest welcome."""
         self._handlers |= {
             m.Hello: self._on_hello,
@@ -61,7 +60,7 @@ class SegmentReceiver(Reporting):
                     self._on_audio(number, position, cut_through, pcm, now)
                     return
             self.stirred = True
-            message = self._decode_first(data) if self._unconfirmed else decode(data, self.limits.message)
+            message = self._decode_first(data) if self._most_taken < 0 else decode(data, self.limits.message)
             self.liveness.heard_at = now
             if type(message) is AudioMessage:
                 self._on_audio(*message, now)

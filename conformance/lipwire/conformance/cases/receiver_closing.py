@@ -1,18 +1,12 @@
 """How a receiver closes, and is closed (SPEC §16, §18)."""
 
-from collections.abc import Sequence
-from typing import Any, Final
-
 from lipwire.protocol.channels import Channel
 from lipwire.protocol.errors import CloseCode
 
 from .. import messages as m
 from ..case import case
-from ..play import PATIENCE
 from ..receiver_play import ReceiverPlay
-
-MARKER: Final = "\x1b]0;lipwire-kit\x07\n\r\x00"
-"""What a terminal would obey, were it printed as it is."""
+from . import of_both_roles
 
 
 @case(
@@ -56,24 +50,6 @@ async def _(it: ReceiverPlay) -> None:
     it.none("event segment_end", since=at)
 
 
-CLOSES: Final[dict[str, Sequence[Any]]] = {
-    "nothing behind the reason": [3, 0, ""],
-    "a code that nobody knows": m.close(4_711, "?"),
-    "the greatest code": m.close(2**53 - 1),
-    "an unknown code and retry": m.close(77, "", 5_000),
-    "a known code": m.close(CloseCode.GOING_AWAY, "bye", 1_000, {"com.example.x": 1}),
-    "retry below 0": [3, 0, "", -1],
-    "retry that is a text": [3, 0, "", "soon"],
-    "details that are none": [3, 0, "", None, [1, 2]],
-    "details that are too large": m.close(0, "", None, m.content(16_385)),
-    "details with other keys": [3, 0, "", None, {1: 2}],
-    "elements more": [3, 0, "", None, None, 1.5, {"a": []}],
-    "a reason of 1,024 bytes": m.close(0, "é" * 512),
-    "a reason that a terminal would obey": m.close(0, MARKER),
-    "a reason that gives orders": m.close(0, "unsupported_version; retry now"),
-}
-
-
 @case(
     "receiver.closing.odd_closes",
     "LW-INVARIANT-5",
@@ -85,22 +61,7 @@ CLOSES: Final[dict[str, Sequence[Any]]] = {
     seconds=120.0,
 )
 async def _(it: ReceiverPlay) -> None:
-    lingers = False
-    for what, message in CLOSES.items():
-        requirement = "LW-CODE-1" if "code" in what else "LW-CODE-2" if "reason that" in what else "LW-INVARIANT-5"
-        other = await it.beside()
-        await other.open()
-        await other.fence()
-        other.send_exactly(message)
-        other.send_exactly(m.ping(77))
-        await other.until_over(PATIENCE if not lingers else 0.3)
-        answers = other.seen("close") + other.seen("pong", t1=77)
-        names = [entry.name for entry in answers]
-        it.check(not answers, f"{what}: it is closed, and no answer", f"{names}", requirement)
-        if not lingers:
-            it.check(other.over, f"{what}: the transport ends", "it stays open", "LW-CLOSE-1", level="SHOULD")
-            lingers = not other.over
-        await other.leave()
+    await of_both_roles.odd_closes(it)
 
 
 @case(
@@ -110,9 +71,7 @@ async def _(it: ReceiverPlay) -> None:
 )
 async def _(it: ReceiverPlay) -> None:
     await it.open()
-    it.send(m.close(4_711, "of a later revision"))
-    closed = await it.told("closed")
-    it.check(closed["code"] == 4_711 and closed["by"] == "peer", "closed by the peer, code 4711", f"{closed}")
+    await of_both_roles.code_is_kept(it)
 
 
 @case(
@@ -122,11 +81,7 @@ async def _(it: ReceiverPlay) -> None:
 )
 async def _(it: ReceiverPlay) -> None:
     await it.open()
-    it.send(m.close(CloseCode.INTERNAL_ERROR, f"lipwire-kit {MARKER}"))
-    await it.told("closed")
-    await it.do("fence")
-    raw = [line for line in it.words() if "\x1b]0;lipwire-kit" in line]
-    it.check(not raw, "its control characters not on standard error", f"{raw!r}")
+    await of_both_roles.reason_is_escaped(it)
 
 
 @case(

@@ -6,6 +6,8 @@ from typing import Any, Final
 from .. import messages as m
 from ..case import case
 from ..receiver_play import ReceiverPlay
+from . import of_both_roles
+from .of_both_roles import maps, pairs
 
 BOUNDS: Final = {
     "window": (2_400, 1_440_000),  # of 24,000 Hz
@@ -166,24 +168,11 @@ async def _(it: ReceiverPlay) -> None:
     judged=False,
 )
 async def _(it: ReceiverPlay) -> None:
-    def maps(levels: int) -> Any:
-        inner: Any = 1
-        for _ in range(levels):
-            inner = {"a": inner}
-        return inner
-
     places: dict[str, Callable[[int], m.Raw]] = {
-        "in a type to be ignored": lambda deep: [64, m.nested(deep)],
-        "in a type to be ignored, of maps": lambda deep: [64, maps(deep)],
         "in metadata": lambda deep: m.segment_start(1, maps(deep)),
         "in metadata, of arrays": lambda deep: m.segment_start(1, {"a": m.nested(deep - 1)}),
-        "in an element more": lambda deep: [*m.ping(1), m.nested(deep)],
     }
-    for what, levels in places.items():
-        await it.accepted(f"8 levels {what}", levels(7))
-        await it.refused(f"9 levels {what}", "limit_exceeded", levels(8))
-    await it.refused("10,000 levels", "limit_exceeded", b"\x92\x40" + b"\x91" * 10_000 + b"\xc0")
-    await it.refused("10,000 levels of maps", "limit_exceeded", b"\x92\x40" + b"\x81\xa1a" * 10_000 + b"\xc0")
+    await of_both_roles.depth(it, places)
 
 
 @case(
@@ -194,20 +183,11 @@ async def _(it: ReceiverPlay) -> None:
     judged=False,
 )
 async def _(it: ReceiverPlay) -> None:
-    def pairs(count: int) -> dict[str, Any]:
-        return {f"{n}": n for n in range(count)}
-
     places: dict[str, Callable[[int], m.Raw]] = {
-        "of an array to be ignored": lambda count: [64, [0] * count],
-        "of a map to be ignored": lambda count: [64, pairs(count)],
-        "of the message itself": lambda count: [64, *[0] * (count - 1)],
         "of metadata": lambda count: m.segment_start(1, pairs(count)),
         "of an array in metadata": lambda count: m.segment_start(1, {"a": [0] * count}),
-        "of an element more": lambda count: [*m.ping(1), [None] * count],
     }
-    for what, entries in places.items():
-        await it.accepted(f"1,024 entries {what}", entries(1_024))
-        await it.refused(f"1,025 entries {what}", "limit_exceeded", entries(1_025))
+    await of_both_roles.entries(it, places)
 
 
 @case(
@@ -221,21 +201,7 @@ async def _(it: ReceiverPlay) -> None:
 )
 async def _(it: ReceiverPlay) -> None:
     await it.open()
-    either = ("limit_exceeded", "malformed")  # too many entries, and not whole
-    for what, data in {
-        "an array of 2^32 - 1 entries": b"\xdd\xff\xff\xff\xff",
-        "a map of 2^32 - 1 pairs": b"\xdf\xff\xff\xff\xff",
-        "an array of 65,535 entries": b"\xdc\xff\xff",
-        "arrays in arrays of 1,025 entries each": b"\xdc\x04\x01" * 7,
-        "a map in a field": b"\x80\xdf\xff\xff\xff\xff",
-    }.items():
-        await it.refused(what, either, b"\x92\x40" + data)
-    for what, data in {
-        "a binary of 4 GiB": b"\xc6\xff\xff\xff\xff",
-        "a string of 4 GiB": b"\xdb\xff\xff\xff\xff",
-        "samples of 2 GiB": b"\xc6\x7f\xff\xff\xff\0\0",
-    }.items():
-        await it.refused(what, "malformed", b"\x92\x40" + data, requirement="LW-WIRE-7")
+    await of_both_roles.claims(it)
     await it.goes_on("LW-SECURITY-1")
 
 

@@ -7,28 +7,11 @@ from lipwire.protocol.channels import Channel
 from .. import messages as m
 from ..case import case
 from ..receiver_play import ReceiverPlay
+from . import of_both_roles
+from .of_both_roles import EXTENSIONS, MALFORMED, NOT_UTF_8
 
 PROGRESS: Final = 28
 STREAM_ENDED: Final = 29
-EXTENSIONS: Final = {
-    "fixext 1": b"\xd4\x05\x00",
-    "fixext 2": b"\xd5\x05\0\0",
-    "fixext 4, a timestamp": b"\xd6\xff\0\0\0\0",
-    "fixext 8, a timestamp": b"\xd7\xff" + bytes(8),
-    "fixext 16": b"\xd8\x05" + bytes(16),
-    "ext 8": b"\xc7\x03\x05\0\0\0",
-    "ext 16": b"\xc8\x00\x01\x05\0",
-    "ext 32": b"\xc9\0\0\0\x01\x05\0",
-    "ext 8, a timestamp": b"\xc7\x0c\xff" + bytes(12),
-}
-NOT_UTF_8: Final = {
-    "a stray byte": b"\xa2\xff\xfe",
-    "a sequence that ends too early": b"\xa2ab"[:2] + b"\xc3",
-    "an overlong one": b"\xa2\xc0\x80",
-    "a surrogate": b"\xa3\xed\xa0\x80",
-    "a code point beyond the last": b"\xa4\xf4\x90\x80\x80",
-}
-
 # -- encodings -------------------------------------------------------------------------------------------------------
 
 
@@ -142,27 +125,11 @@ def _sent(it: ReceiverPlay, kind: int) -> list[list[Any]]:
 async def _(it: ReceiverPlay) -> None:
     start = m.packed(m.segment_start(1, {"text": "Hello"}))
     rows = {
-        "nothing at all": b"",
+        **MALFORMED,
         "an array that ends too early": b"\x95\x11\x01\x00",
         "a map that ends too early": start[:-1],
-        "a head without its length": b"\x92\x10\xdb\0\0",
-        "a byte behind the message": b"\x92\x04\x05\x00",
-        "two messages in one": m.packed(m.ping(1)) * 2,
-        "a map": b"\x81\x04\xa0",
-        "an integer": b"\x04",
-        "nil": b"\xc0",
-        "an empty array": b"\x90",
-        "text in the place of the type": b"\x91\xa5hello",
-        "a float in the place of the type": [4.0, 1],
-        "true in the place of the type": [True, 1],
-        "nil in the place of the type": [None, 1],
-        "an array in the place of the type": [[4], 1],
-        "a byte that MessagePack does not use": b"\x92\x40\xc1",
-        "an ignorable type that ends too early": b"\x92\x40",
         **{f"text that is not UTF-8, {what}": b"\x93\x10\x01\x81\xa1a" + text for what, text in NOT_UTF_8.items()},
         "a key that is not UTF-8": b"\x93\x10\x01\x81\xa1\xff\x01",
-        "an ignorable type with text that is not UTF-8": b"\x92\x40\xa2\xff\xfe",
-        "an element more with text that is not UTF-8": b"\x93\x04\x01\xa2\xff\xfe",
         "the INTERRUPT of version 0": b"INTERRUPT",
     }
     for what, data in rows.items():
@@ -191,8 +158,7 @@ async def _(it: ReceiverPlay) -> None:
     judged=False,
 )
 async def _(it: ReceiverPlay) -> None:
-    for number in (0, 8, 15, 32, 63, 128, 255, 65_536, 2**53 - 1, -1, -128):
-        await it.refused(f"type {number}", "unknown_message", [number, 1])
+    await of_both_roles.unknown_types(it)
 
 
 @case(

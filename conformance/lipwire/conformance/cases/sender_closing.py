@@ -1,19 +1,13 @@
 """How a sender closes, and is closed (SPEC §16, §18)."""
 
-from typing import Final
-
 from lipwire.protocol.channels import Channel
 from lipwire.protocol.errors import CloseCode
 
 from .. import messages as m
 from ..case import case
-from ..play import PATIENCE
 from ..sender_play import SenderPlay
-from .receiver_closing import CLOSES, MARKER
-
-EARLIEST: Final = 0.9
-"""Of a time that the implementation waits at the least: its clock may be a little ahead of the kit's."""
-
+from . import of_both_roles
+from .of_both_roles import EARLIEST
 
 # -- by the receiver -------------------------------------------------------------------------------------------------
 
@@ -55,22 +49,7 @@ async def _(it: SenderPlay) -> None:
     seconds=120.0,
 )
 async def _(it: SenderPlay) -> None:
-    lingers = False
-    for what, message in CLOSES.items():
-        requirement = "LW-CODE-1" if "code" in what else "LW-CODE-2" if "reason that" in what else "LW-INVARIANT-5"
-        other = await it.another()
-        await other.open()
-        await other.fence()
-        other.send_exactly(message)
-        other.send_exactly(m.ping(77))
-        await other.until_over(PATIENCE if not lingers else 0.3)
-        answers = other.seen("close") + other.seen("pong", t1=77)
-        names = [entry.name for entry in answers]
-        it.check(not answers, f"{what}: it is closed, and no answer", f"{names}", requirement)
-        if not lingers:
-            it.check(other.over, f"{what}: the transport ends", "it stays open", "LW-CLOSE-1", level="SHOULD")
-            lingers = not other.over
-        await other.leave()
+    await of_both_roles.odd_closes(it)
 
 
 @case(
@@ -81,9 +60,7 @@ async def _(it: SenderPlay) -> None:
 async def _(it: SenderPlay) -> None:
     await it.open()
     await it.fence()
-    it.send(m.close(4_711, "of a later revision"))
-    closed = await it.told("closed")
-    it.check(closed["code"] == 4_711 and closed["by"] == "peer", "closed by the peer, code 4711", f"{closed}")
+    await of_both_roles.code_is_kept(it)
 
 
 @case(
@@ -94,11 +71,7 @@ async def _(it: SenderPlay) -> None:
 async def _(it: SenderPlay) -> None:
     await it.open()
     await it.fence()
-    it.send(m.close(CloseCode.INTERNAL_ERROR, f"lipwire-kit {MARKER}"))
-    await it.told("closed")
-    await it.do("fence")
-    raw = [line for line in it.words() if "\x1b]0;lipwire-kit" in line]
-    it.check(not raw, "its control characters not on standard error", f"{raw!r}")
+    await of_both_roles.reason_is_escaped(it)
 
 
 # -- refused, and trying again ---------------------------------------------------------------------------------------

@@ -6,10 +6,10 @@ from typing import Any, Final
 from .. import messages as m
 from ..case import case
 from ..sender_play import SenderPlay, welcome_with
+from . import of_both_roles
+from .of_both_roles import EARLIEST, maps, pairs
 from .receiver_limits import BOUNDS
 
-EARLIEST: Final = 0.9
-"""Of a time that the implementation waits at the least: its clock may be a little ahead of the kit's."""
 UNDER: Final = {"window": 2_399, "message": 4_095, "keepalive": 99, "segments": 3}
 """Those with a floor above 0."""
 
@@ -204,26 +204,11 @@ async def _(it: SenderPlay) -> None:
     judged=False,
 )
 async def _(it: SenderPlay) -> None:
-    def maps(levels: int) -> Any:
-        inner: Any = 1
-        for _ in range(levels):
-            inner = {"a": inner}
-        return inner
-
-    places: dict[str, Callable[[int], m.Raw]] = {
-        "in a type to be ignored": lambda deep: [64, m.nested(deep)],
-        "in a type to be ignored, of maps": lambda deep: [64, maps(deep)],
-        "in an element more": lambda deep: [*m.ping(1), m.nested(deep)],
-    }
-    for what, levels in places.items():
-        await it.accepted(f"8 levels {what}", levels(7))
-        await it.refused(f"9 levels {what}", "limit_exceeded", levels(8))
+    await of_both_roles.depth(it, {})
     values: dict[str, Callable[[int], Any]] = {"maps": maps, "arrays in a map": lambda deep: {"a": m.nested(deep - 1)}}
     for what, made in values.items():
         await it.accepted(f"8 levels of {what} in welcome", opening={"info": made(7)})
         await it.refused(f"9 levels of {what} in welcome", "limit_exceeded", welcome_with(info=made(8)), first=True)
-    await it.refused("10,000 levels", "limit_exceeded", b"\x92\x40" + b"\x91" * 10_000 + b"\xc0")
-    await it.refused("10,000 levels of maps", "limit_exceeded", b"\x92\x40" + b"\x81\xa1a" * 10_000 + b"\xc0")
 
 
 @case(
@@ -233,18 +218,7 @@ async def _(it: SenderPlay) -> None:
     judged=False,
 )
 async def _(it: SenderPlay) -> None:
-    def pairs(count: int) -> dict[str, Any]:
-        return {f"{n}": n for n in range(count)}
-
-    places: dict[str, Callable[[int], m.Raw]] = {
-        "of an array to be ignored": lambda count: [64, [0] * count],
-        "of a map to be ignored": lambda count: [64, pairs(count)],
-        "of the message itself": lambda count: [64, *[0] * (count - 1)],
-        "of an element more": lambda count: [*m.ping(1), [None] * count],
-    }
-    for what, entries in places.items():
-        await it.accepted(f"1,024 entries {what}", entries(1_024))
-        await it.refused(f"1,025 entries {what}", "limit_exceeded", entries(1_025))
+    await of_both_roles.entries(it, {})
     await it.accepted("1,024 entries of info", opening={"info": pairs(1_024)})
     await it.refused("1,025 entries of info", "limit_exceeded", welcome_with(info=pairs(1_025)), first=True)
 
@@ -258,19 +232,5 @@ async def _(it: SenderPlay) -> None:
     judged=False,
 )
 async def _(it: SenderPlay) -> None:
-    either = ("limit_exceeded", "malformed")  # too many entries, and not whole
-    for what, data in {
-        "an array of 2^32 - 1 entries": b"\xdd\xff\xff\xff\xff",
-        "a map of 2^32 - 1 pairs": b"\xdf\xff\xff\xff\xff",
-        "an array of 65,535 entries": b"\xdc\xff\xff",
-        "arrays in arrays of 1,025 entries each": b"\xdc\x04\x01" * 7,
-        "a map in a field": b"\x80\xdf\xff\xff\xff\xff",
-    }.items():
-        await it.refused(what, either, b"\x92\x40" + data)
-    for what, data in {
-        "a binary of 4 GiB": b"\xc6\xff\xff\xff\xff",
-        "a string of 4 GiB": b"\xdb\xff\xff\xff\xff",
-        "bytes of 2 GiB": b"\xc6\x7f\xff\xff\xff\0\0",
-    }.items():
-        await it.refused(what, "malformed", b"\x92\x40" + data, requirement="LW-WIRE-7")
+    await of_both_roles.claims(it)
     await it.accepted("another session, after all that", requirement="LW-SECURITY-1")

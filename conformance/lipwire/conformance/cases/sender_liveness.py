@@ -2,30 +2,18 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Final
 
 from .. import messages as m
 from ..case import case
 from ..driver import Refused
 from ..sender_play import SenderPlay
-
-EARLIEST: Final = 0.9
-"""Of a time that the implementation waits at the least: its clock may be a little ahead of the kit's."""
+from . import of_both_roles
+from .of_both_roles import EARLIEST
 
 
 @case("sender.liveness.pong", "LW-LIVE-1", why="a ping is answered at once, each with its own t1")
 async def _(it: SenderPlay) -> None:
-    await it.open()
-    for t1 in (0, 1, 127, 128, 2**32, 2**53 - 1):
-        it.send(m.ping(t1))
-        pong = (await it.expect("pong", t1=t1)).message
-        it.check(pong.t2 <= pong.t3, "t2 not after t3", f"{pong}")
-    for t1 in range(500, 540):
-        it.send(m.ping(t1))
-    for t1 in range(500, 540):
-        await it.expect("pong", t1=t1)
-    clocks = [entry.message.t3 for entry in it.seen("pong")]
-    it.check(clocks == sorted(clocks), "a clock that does not go back", f"{clocks}")
+    await of_both_roles.pong(it)
 
 
 @case(
@@ -34,17 +22,7 @@ async def _(it: SenderPlay) -> None:
     why="the receiver reckons the clock offset from these clocks, so they are microseconds",
 )
 async def _(it: SenderPlay) -> None:
-    await it.open()
-    it.send(m.ping(1))
-    before = it.now()
-    first = (await it.expect("pong", t1=1)).message
-    await asyncio.sleep(0.2)
-    it.send(m.ping(2))
-    second = (await it.expect("pong", t1=2)).message
-    after = it.now()
-    passed = second.t2 - first.t3
-    most = (after - before) * 1.1e6
-    it.check(0.18e6 <= passed <= most, f"from 180,000 to {most:,.0f} µs between them", f"{passed} µs")
+    await of_both_roles.pong_clock(it)
 
 
 @case(
@@ -66,29 +44,9 @@ async def _(it: SenderPlay) -> None:
     judged=False,
 )
 async def _(it: SenderPlay) -> None:
-    await it.open()
-    began = it.now()
-    for t1 in range(1_000, 1_600):
-        it.send(m.ping(t1))
-    await _answered_in_the_end(it)
-    seconds = it.now() - began
-    answered = len([entry for entry in it.seen("pong") if entry.message.t1 < 1_600])
-    it.check(answered >= 100, "at least 100 of 600 pings answered", f"{answered}")
-    most = 100 * (seconds + 2)
-    it.check(answered <= most, f"at most {most:.0f} of them, in {seconds:.1f} s", f"{answered}", level="SHOULD")
+    await of_both_roles.flood_of_pings(it)
     segment = await it.say(m.pcm(480))
     await it.arrives(segment, 480, "LW-SECURITY-3")
-
-
-async def _answered_in_the_end(it: SenderPlay) -> None:
-    """Ping until that is answered: the second of a flood has to pass first."""
-    for t1 in range(1 << 30, (1 << 30) + 100):
-        it.send(m.ping(t1))
-        if await it.find("pong", t1=t1, within=0.2) is not None:
-            return
-        if it.over or it.closed is not None:
-            break
-    it.require(False, "pings are answered again when the flood is over", it.lately())
 
 
 @case(

@@ -8,9 +8,8 @@ from lipwire.protocol.registry import Feature
 from .. import messages as m
 from ..case import case
 from ..sender_play import SenderPlay, welcome_with
+from .of_both_roles import EARLIEST
 
-EARLIEST: Final = 0.9
-"""Of a time that the implementation waits at the least: its clock may be a little ahead of the kit's."""
 TOKEN: Final = "s3cret-of-the-kit-\u00e9"
 FEATURES: Final = frozenset(feature.value for feature in Feature)
 

@@ -7,7 +7,8 @@ from lipwire.protocol.channels import Channel
 from .. import messages as m
 from ..case import case
 from ..sender_play import SenderPlay, welcome_with
-from .receiver_wire import EXTENSIONS, NOT_UTF_8
+from . import of_both_roles
+from .of_both_roles import EXTENSIONS, MALFORMED, NOT_UTF_8
 
 # -- encodings -------------------------------------------------------------------------------------------------------
 
@@ -120,27 +121,11 @@ async def _(it: SenderPlay) -> None:
 )
 async def _(it: SenderPlay) -> None:
     rows = {
-        "nothing at all": b"",
+        **MALFORMED,
         "an array that ends too early": b"\x95\x1d\x01\x00",
         "a map that ends too early": b"\x95\x03\x00\xa0\xc0\x81\xa1a",
-        "a head without its length": b"\x92\x10\xdb\0\0",
-        "a byte behind the message": b"\x92\x04\x05\x00",
-        "two messages in one": m.packed(m.ping(1)) * 2,
-        "a map": b"\x81\x04\xa0",
-        "an integer": b"\x04",
-        "nil": b"\xc0",
-        "an empty array": b"\x90",
-        "text in the place of the type": b"\x91\xa5hello",
-        "a float in the place of the type": [4.0, 1],
-        "true in the place of the type": [True, 1],
-        "nil in the place of the type": [None, 1],
-        "an array in the place of the type": [[4], 1],
-        "a byte that MessagePack does not use": b"\x92\x40\xc1",
-        "an ignorable type that ends too early": b"\x92\x40",
         **{f"text that is not UTF-8, {what}": b"\x93\x03\x00" + text for what, text in NOT_UTF_8.items()},
         "a key that is not UTF-8": b"\x95\x03\x00\xa0\xc0\x81\xa1\xff\x01",
-        "an ignorable type with text that is not UTF-8": b"\x92\x40\xa2\xff\xfe",
-        "an element more with text that is not UTF-8": b"\x93\x04\x01\xa2\xff\xfe",
     }
     for what, data in rows.items():
         await it.refused(what, "malformed", data)
@@ -170,8 +155,7 @@ async def _(it: SenderPlay) -> None:
     judged=False,
 )
 async def _(it: SenderPlay) -> None:
-    for number in (0, 8, 15, 32, 63, 128, 255, 65_536, 2**53 - 1, -1, -128):
-        await it.refused(f"type {number}", "unknown_message", [number, 1])
+    await of_both_roles.unknown_types(it)
 
 
 @case(

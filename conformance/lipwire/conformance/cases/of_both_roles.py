@@ -1,0 +1,237 @@
+"""What a sender and a receiver are asked in the same words: the steps, to be called from a case of each."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from lipwire.protocol.errors import CloseCode
+
+from .. import messages as m
+from ..play import PATIENCE
+from ..tables import Tables
+
+EARLIEST: Final = 0.9
+"""Of a time that the implementation waits at the least: its clock may be a little ahead of the kit's."""
+
+# -- liveness (SPEC §16) ---------------------------------------------------------------------------------------------
+
+
+async def pong(it: Tables) -> None:
+    """Each ping is answered, each with its own t1."""
+    await it.open()
+    for t1 in (0, 1, 127, 128, 2**32, 2**53 - 1):
+        it.send(m.ping(t1))
+        answer = (await it.expect("pong", t1=t1)).message
+        it.check(answer.t2 <= answer.t3, "t2 not after t3", f"{answer}")
+    for t1 in range(500, 540):
+        it.send(m.ping(t1))
+    for t1 in range(500, 540):
+        await it.expect("pong", t1=t1)
+    clocks = [entry.message.t3 for entry in it.seen("pong")]
+    it.check(clocks == sorted(clocks), "a clock that does not go back", f"{clocks}")
+
+
+async def pong_clock(it: Tables) -> None:
+    """The clocks in a pong are microseconds."""
+    await it.open()
+    it.send(m.ping(1))
+    before = it.now()
+    first = (await it.expect("pong", t1=1)).message
+    await asyncio.sleep(0.2)
+    it.send(m.ping(2))
+    second = (await it.expect("pong", t1=2)).message
+    after = it.now()
+    passed = second.t2 - first.t3
+    most = (after - before) * 1.1e6
+    it.check(0.18e6 <= passed <= most, f"from 180,000 to {most:,.0f} µs between them", f"{passed} µs")
+
+
+async def flood_of_pings(it: Tables) -> None:
+    """At least 100 pings a second are answered, and when the flood is over all of them again."""
+    await it.open()
+    began = it.now()
+    for t1 in range(1_000, 1_600):
+        it.send(m.ping(t1))
+    await _answered_in_the_end(it)
+    seconds = it.now() - began
+    answered = len([entry for entry in it.seen("pong") if entry.message.t1 < 1_600])
+    it.check(answered >= 100, "at least 100 of 600 pings answered", f"{answered}")
+    most = 100 * (seconds + 2)
+    it.check(answered <= most, f"at most {most:.0f} of them, in {seconds:.1f} s", f"{answered}", level="SHOULD")
+
+
+async def _answered_in_the_end(it: Tables) -> None:
+    """Ping until that is answered: the second of a flood has to pass first."""
+    for t1 in range(1 << 30, (1 << 30) + 100):
+        it.send(m.ping(t1))
+        if await it.find("pong", t1=t1, within=0.2) is not None:
+            return
+        if it.over or it.closed is not None:
+            break
+    it.require(False, "pings are answered again when the flood is over", it.lately())
+
+
+# -- closing (SPEC §16, §18) -----------------------------------------------------------------------------------------
+
+MARKER: Final = "\x1b]0;lipwire-kit\x07\n\r\x00"
+"""What a terminal would obey, were it printed as it is."""
+CLOSES: Final[dict[str, Sequence[Any]]] = {
+    "nothing behind the reason": [3, 0, ""],
+    "a code that nobody knows": m.close(4_711, "?"),
+    "the greatest code": m.close(2**53 - 1),
+    "an unknown code and retry": m.close(77, "", 5_000),
+    "a known code": m.close(CloseCode.GOING_AWAY, "bye", 1_000, {"com.example.x": 1}),
+    "retry below 0": [3, 0, "", -1],
+    "retry that is a text": [3, 0, "", "soon"],
+    "details that are none": [3, 0, "", None, [1, 2]],
+    "details that are too large": m.close(0, "", None, m.content(16_385)),
+    "details with other keys": [3, 0, "", None, {1: 2}],
+    "elements more": [3, 0, "", None, None, 1.5, {"a": []}],
+    "a reason of 1,024 bytes": m.close(0, "é" * 512),
+    "a reason that a terminal would obey": m.close(0, MARKER),
+    "a reason that gives orders": m.close(0, "unsupported_version; retry now"),
+}
+
+
+async def odd_closes(it: Tables) -> None:
+    """Each of these ends a session of its own, and none is answered."""
+    lingers = False
+    for what, message in CLOSES.items():
+        requirement = "LW-CODE-1" if "code" in what else "LW-CODE-2" if "reason that" in what else "LW-INVARIANT-5"
+        other = await it.another()
+        await other.open()
+        await other.fence()
+        other.send_exactly(message)
+        other.send_exactly(m.ping(77))
+        await other.until_over(PATIENCE if not lingers else 0.3)
+        answers = other.seen("close") + other.seen("pong", t1=77)
+        names = [entry.name for entry in answers]
+        it.check(not answers, f"{what}: it is closed, and no answer", f"{names}", requirement)
+        if not lingers:
+            it.check(other.over, f"{what}: the transport ends", "it stays open", "LW-CLOSE-1", level="SHOULD")
+            lingers = not other.over
+        await other.leave()
+
+
+async def code_is_kept(it: Tables) -> None:
+    """The number of a code that is not known is told. The session is open."""
+    it.send(m.close(4_711, "of a later revision"))
+    closed = await it.told("closed")
+    it.check(closed["code"] == 4_711 and closed["by"] == "peer", "closed by the peer, code 4711", f"{closed}")
+
+
+async def reason_is_escaped(it: Tables) -> None:
+    """A reason's control characters are not printed as they came. The session is open."""
+    it.send(m.close(CloseCode.INTERNAL_ERROR, f"lipwire-kit {MARKER}"))
+    await it.told("closed")
+    await it.do("fence")
+    raw = [line for line in it.words() if "\x1b]0;lipwire-kit" in line]
+    it.check(not raw, "its control characters not on standard error", f"{raw!r}")
+
+
+# -- the wire, and its limits (SPEC §2) ------------------------------------------------------------------------------
+
+EXTENSIONS: Final = {
+    "fixext 1": b"\xd4\x05\x00",
+    "fixext 2": b"\xd5\x05\0\0",
+    "fixext 4, a timestamp": b"\xd6\xff\0\0\0\0",
+    "fixext 8, a timestamp": b"\xd7\xff" + bytes(8),
+    "fixext 16": b"\xd8\x05" + bytes(16),
+    "ext 8": b"\xc7\x03\x05\0\0\0",
+    "ext 16": b"\xc8\x00\x01\x05\0",
+    "ext 32": b"\xc9\0\0\0\x01\x05\0",
+    "ext 8, a timestamp": b"\xc7\x0c\xff" + bytes(12),
+}
+NOT_UTF_8: Final = {
+    "a stray byte": b"\xa2\xff\xfe",
+    "a sequence that ends too early": b"\xa2ab"[:2] + b"\xc3",
+    "an overlong one": b"\xa2\xc0\x80",
+    "a surrogate": b"\xa3\xed\xa0\x80",
+    "a code point beyond the last": b"\xa4\xf4\x90\x80\x80",
+}
+MALFORMED: Final[dict[str, m.Raw]] = {
+    "nothing at all": b"",
+    "a head without its length": b"\x92\x10\xdb\0\0",
+    "a byte behind the message": b"\x92\x04\x05\x00",
+    "two messages in one": m.packed(m.ping(1)) * 2,
+    "a map": b"\x81\x04\xa0",
+    "an integer": b"\x04",
+    "nil": b"\xc0",
+    "an empty array": b"\x90",
+    "text in the place of the type": b"\x91\xa5hello",
+    "a float in the place of the type": [4.0, 1],
+    "true in the place of the type": [True, 1],
+    "nil in the place of the type": [None, 1],
+    "an array in the place of the type": [[4], 1],
+    "a byte that MessagePack does not use": b"\x92\x40\xc1",
+    "an ignorable type that ends too early": b"\x92\x40",
+    "an ignorable type with text that is not UTF-8": b"\x92\x40\xa2\xff\xfe",
+    "an element more with text that is not UTF-8": b"\x93\x04\x01\xa2\xff\xfe",
+}
+
+
+async def unknown_types(it: Tables) -> None:
+    """Types that are for later versions are refused."""
+    for number in (0, 8, 15, 32, 63, 128, 255, 65_536, 2**53 - 1, -1, -128):
+        await it.refused(f"type {number}", "unknown_message", [number, 1])
+
+
+def maps(levels: int) -> Any:
+    """So many maps in each other."""
+    inner: Any = 1
+    for _ in range(levels):
+        inner = {"a": inner}
+    return inner
+
+
+def pairs(count: int) -> dict[str, Any]:
+    """A map of so many pairs."""
+    return {f"{n}": n for n in range(count)}
+
+
+async def depth(it: Tables, places: Mapping[str, Callable[[int], m.Raw]]) -> None:
+    """8 levels are taken and 9 refused, in what is to be ignored, and in ``places``."""
+    everywhere: dict[str, Callable[[int], m.Raw]] = {
+        "in a type to be ignored": lambda deep: [64, m.nested(deep)],
+        "in a type to be ignored, of maps": lambda deep: [64, maps(deep)],
+        "in an element more": lambda deep: [*m.ping(1), m.nested(deep)],
+        **places,
+    }
+    for what, levels in everywhere.items():
+        await it.accepted(f"8 levels {what}", levels(7))
+        await it.refused(f"9 levels {what}", "limit_exceeded", levels(8))
+    await it.refused("10,000 levels", "limit_exceeded", b"\x92\x40" + b"\x91" * 10_000 + b"\xc0")
+    await it.refused("10,000 levels of maps", "limit_exceeded", b"\x92\x40" + b"\x81\xa1a" * 10_000 + b"\xc0")
+
+
+async def entries(it: Tables, places: Mapping[str, Callable[[int], m.Raw]]) -> None:
+    """1,024 entries are taken and 1,025 refused, in what is to be ignored, and in ``places``."""
+    everywhere: dict[str, Callable[[int], m.Raw]] = {
+        "of an array to be ignored": lambda count: [64, [0] * count],
+        "of a map to be ignored": lambda count: [64, pairs(count)],
+        "of the message itself": lambda count: [64, *[0] * (count - 1)],
+        "of an element more": lambda count: [*m.ping(1), [None] * count],
+        **places,
+    }
+    for what, made in everywhere.items():
+        await it.accepted(f"1,024 entries {what}", made(1_024))
+        await it.refused(f"1,025 entries {what}", "limit_exceeded", made(1_025))
+
+
+async def claims(it: Tables) -> None:
+    """Heads that claim more than is there, or than anybody may have, are refused."""
+    either = ("limit_exceeded", "malformed")  # too many entries, and not whole
+    for what, data in {
+        "an array of 2^32 - 1 entries": b"\xdd\xff\xff\xff\xff",
+        "a map of 2^32 - 1 pairs": b"\xdf\xff\xff\xff\xff",
+        "an array of 65,535 entries": b"\xdc\xff\xff",
+        "arrays in arrays of 1,025 entries each": b"\xdc\x04\x01" * 7,
+        "a map in a field": b"\x80\xdf\xff\xff\xff\xff",
+    }.items():
+        await it.refused(what, either, b"\x92\x40" + data)
+    for what, data in {
+        "a binary of 4 GiB": b"\xc6\xff\xff\xff\xff",
+        "a string of 4 GiB": b"\xdb\xff\xff\xff\xff",
+        "bytes of 2 GiB": b"\xc6\x7f\xff\xff\xff\0\0",
+    }.items():
+        await it.refused(what, "malformed", b"\x92\x40" + data, requirement="LW-WIRE-7")

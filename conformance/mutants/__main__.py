@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Sequence
 
+from lipwire.conformance.words import counted
+
 from .family import GROUPS, MUTANTS
 from .mutant import Mutant
 from .table import TABLE, read_hunted, table, write_hunted
@@ -47,7 +49,7 @@ async def _main(chosen: Sequence[Mutant], options: argparse.Namespace) -> int:
     if options.hunt or len(chosen) == len(MUTANTS):
         TABLE.write_text(table(GROUPS, read_hunted()), encoding="utf-8")
     seconds = time.monotonic() - began
-    print(f"{len(trials)} mutants, {len(trials) - len(survivors)} caught, in {seconds:.0f} s")
+    print(f"{counted(len(trials), 'mutant')}, {len(trials) - len(survivors)} caught, in {seconds:.0f} s")
     return 1 if any(trial.complaints for trial in trials) else 0
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from lipwire.conformance.words import counted
+
 from .mutant import Mutant
 
 TABLE: Final = Path(__file__).parents[1] / "MUTANTS.md"
@@ -38,7 +40,7 @@ def table(groups: Mapping[str, Sequence[Mutant]], hunted: Mapping[str, Sequence[
     """The mutants as they stand in ``MUTANTS.md``."""
     mutants = [mutant for group in groups.values() for mutant in group]
     requirements = {mutant.requirement for mutant in mutants}
-    parts = [_HEAD, f"{len(mutants)} mutants, which break {len(requirements)} requirements.\n"]
+    parts = [_HEAD, f"{counted(len(mutants), 'mutant')}, which break {counted(len(requirements), 'requirement')}.\n"]
     for title, group in groups.items():
         parts.append(f"\n## {title}\n\n")
         parts.append("| mutant | in | breaks | over | caught by | cases |\n|---|---|---|---|---|---|\n")

@@ -154,6 +154,7 @@ def test_expected_failures(conformance, drivers, tmp_path):
     arguments = ["run", "--driver", drivers.flawed, ONE, "receiver.segments.empty", "--expected", "known.json"]
     outcome = conformance(*arguments, "--update")
     assert outcome.status == 0
+    assert "known.json: written, 1 failure expected" in outcome.out
     assert "say why in the entries of receiver.segments.one" in outcome.out
     known = json.loads((tmp_path / "known.json").read_text())
     assert known == {"expected": [{"case": ONE, "transport": "websocket", "reason": ""}]}
@@ -168,7 +169,9 @@ def test_expected_failures(conformance, drivers, tmp_path):
     outcome = conformance(*arguments)
     assert outcome.status == 1
     assert "receiver.segments.one: it passes" in outcome.out
-    assert conformance(*arguments, "--update").status == 0
+    outcome = conformance(*arguments, "--update")
+    assert outcome.status == 0
+    assert "known.json: written, no failure expected" in outcome.out
     assert json.loads((tmp_path / "known.json").read_text()) == {"expected": []}
 
 
@@ -193,6 +196,12 @@ def test_list_as_json(conformance, cases):
         "websocket": ["receiver", "websocket"],
         "webrtc": ["receiver", "repair", "webrtc"],
     }
+
+
+def test_one_of_a_thing_is_no_plural(conformance, drivers, tmp_path):
+    assert "1 case, " in conformance("list", ONE).out
+    assert ": 1 case over websocket" in conformance("run", "--driver", drivers.sdk, "--html", "one.html", ONE).out
+    assert "1 case, sender and receiver" in (tmp_path / "one.html").read_text()
 
 
 def test_list_by_requirement(conformance, cases):

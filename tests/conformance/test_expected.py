@@ -10,6 +10,7 @@ from lipwire.conformance import Verdict
 from lipwire.conformance.expected import BadFile, Entry, compare, load, save, updated
 
 ONE, EMPTY = "receiver.segments.one", "receiver.segments.empty"
+WEBSOCKET_ALONE = "receiver.audio.gap"
 ID = "LW-SEGMENT-6"
 
 
@@ -53,7 +54,6 @@ def test_a_failure_that_is_expected(against, failed, entry):
         Entry(case=EMPTY, reason="known"),
         Entry(case=ONE, transport="webrtc", reason="known"),
         Entry(requirement="LW-WIRE-1", reason="known"),
-        Entry(requirement=ID, role="sender", reason="known"),
     ],
     ids=str,
 )
@@ -95,6 +95,30 @@ def test_an_entry_that_matches_nothing_fails_a_whole_run(against, failed, make_r
     assert against([entry], [unsupported]).complaints == [(entry, "it matches nothing: unsupported")]
     broken = make_result(ONE, verdict=Verdict.HARNESS_ERROR)
     assert against([entry], [broken]).complaints == []  # nothing is known of it
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        (Entry(case=WEBSOCKET_ALONE, transport="webrtc", reason="x"), f"{WEBSOCKET_ALONE} runs over websocket alone"),
+        (Entry(case=ONE, role="sender", reason="x"), f"{ONE} is asked of a receiver alone"),
+        (Entry(requirement=ID, role="sender", reason="x"), f"{ID} does not bind a sender"),
+    ],
+    ids=str,
+)
+def test_an_entry_that_no_run_can_match_fails_each_run(against, passed, entry, why):
+    for transport in ("websocket", "webrtc"):
+        assert against([entry], [passed], transport).complaints == [(entry, f"it matches nothing: {why}")]
+
+
+def test_a_run_over_the_other_transport_tells_nothing(against, cases, make_result):
+    """An entry for both, of a case that runs over one of them."""
+    entry = Entry(case=WEBSOCKET_ALONE, reason="x")
+    not_asked = make_result(WEBSOCKET_ALONE, verdict=Verdict.NOT_TESTABLE, reason="it is about websocket")
+    assert against([entry], [not_asked], "webrtc", whole=True).complaints == []
+    assert updated([entry], [not_asked], cases, "webrtc", whole=True) == [entry]
+    passes = make_result(WEBSOCKET_ALONE, ("LW-AUDIO-8", "MUST", True))
+    assert against([entry], [passes], whole=True).complaints == [(entry, "it passes")]
 
 
 def test_a_harness_error_is_never_expected(against, make_result):

@@ -19,6 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from lipwire.protocol.registry import Role
+
 from .case import TRANSPORTS, Case
 from .requirements import REQUIREMENTS
 from .verdicts import Result, Verdict
@@ -154,7 +156,9 @@ def _complaint(
         return "there is no such case"
     if entry.requirement is not None and entry.requirement not in REQUIREMENTS:
         return "there is no such requirement in SPEC.md"
-    if entry.transport not in (None, transport):
+    if never := _never(entry, cases):
+        return f"it matches nothing: {never}"
+    if entry.transport not in (None, transport) or not _runs_over(entry, cases, transport):
         return None
     asked = [r for r in results if entry.concerns(cases[r.case], transport) and _about(entry, r, cases[r.case])]
     if any(entry.covers(cases[result.case], result, transport) for result in asked):
@@ -167,6 +171,19 @@ def _complaint(
     if verdicts & {Verdict.PASS, *BROKEN}:
         return "it passes"
     return f"it matches nothing: {' and '.join(sorted(verdict.value for verdict in verdicts))}"
+
+
+def _never(entry: Entry, cases: Mapping[str, Case]) -> str:
+    """Why what it is narrowed to is not asked in any run; empty: it can be."""
+    if entry.case is None:
+        binds = entry.role is None or REQUIREMENTS[str(entry.requirement)].binds(Role(entry.role))
+        return "" if binds else f"{entry.requirement} does not bind a {entry.role}"
+    case = cases[entry.case]
+    if entry.role not in (None, case.role.value):
+        return f"{case.name} is asked of a {case.role.value} alone"
+    if entry.transport not in (None, *case.transports):
+        return f"{case.name} runs over {' and '.join(case.transports)} alone"
+    return ""
 
 
 def _about(entry: Entry, result: Result, case: Case) -> bool:

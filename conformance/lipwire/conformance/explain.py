@@ -17,6 +17,7 @@ from lipwire.protocol.registry import Role
 from .case import Case
 from .cases.not_testable import NOT_TESTABLE
 from .requirements import REQUIREMENTS, Requirement
+from .words import counted
 
 
 def described(case: Case) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def print_list(cases: Sequence[Case], out: Console) -> None:
         table.add_row(Text(case.name), Text(" ".join(case.requirements)), Text(case.why))
     out.print(table)
     named = {name for case in cases for name in case.requirements}
-    out.print(f"{len(cases)} cases, {len(named)} requirements")
+    out.print(f"{counted(len(cases), 'case')}, {counted(len(named), 'requirement')}")
 
 
 def print_case(case: Case, out: Console) -> None:

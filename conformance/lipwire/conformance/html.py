@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from .document import Document
 from .requirements import REQUIREMENTS
+from .words import counted
 
 
 @cache
@@ -24,6 +25,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters["script_json"] = script_json
     made.filters["code"] = code
+    made.filters["counted"] = counted
     return made
 
 

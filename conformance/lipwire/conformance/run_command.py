@@ -22,6 +22,7 @@ from .manual import PATIENCE, Manual
 from .run import Run, Target, declare, run
 from .selection import select
 from .terminal import Live, console, summary
+from .words import counted
 
 
 def run_cases(arguments: argparse.Namespace) -> int:
@@ -47,6 +48,8 @@ def run_cases(arguments: argparse.Namespace) -> int:
     if arguments.update:
         made = expected.updated(entries, done.results, cases, target.transport, whole=whole)
         expected.save(arguments.expected, made)
+        words = counted(len(made), "failure") if made else "no failure"
+        out.print(f"{arguments.expected}: written, {words} expected", soft_wrap=True)
         entries = [replace(entry, reason=entry.reason or "(no reason yet)") for entry in made]
         if missing := [str(entry) for entry in made if not entry.reason]:
             out.print(f"{arguments.expected}: say why in the entries of {', '.join(missing)}", soft_wrap=True)
@@ -71,7 +74,8 @@ async def _run(
     patience = PATIENCE if manual else arguments.patience
     declaration = await declare(target, arguments.patience)
     _check_declared(declaration, target, roles if arguments.role in ("sender", "receiver") else ())
-    out.print(f"{declaration.name} {declaration.version}".rstrip() + f": {len(cases)} cases over {target.transport}")
+    who = f"{declaration.name} {declaration.version}".rstrip()
+    out.print(f"{who}: {counted(len(cases), 'case')} over {target.transport}")
     with Live(out, len(cases), plain=manual is not None) as live:
         return await run(
             cases, target, jobs=1 if manual else arguments.jobs, patience=patience, on_result=live.take, watch=manual,

@@ -22,6 +22,7 @@ from .ranges import Ranges
 from .tables import Tables
 from .trace import Entry
 from .verdicts import Closing
+from .words import counted
 
 NACK_EVERY: Final = 1.0
 """Seconds in which what is missing is waited for before the kit asks for it."""
@@ -371,7 +372,8 @@ class SenderPlay(Tables):
             await self._wait_until(lambda: come() or hopeless(), AGAIN)
         chunks = self.seen("audio", segment=segment, since=since)
         words = f"samples {', '.join(f'{start} to {end}' for start, end in missing)} of segment {segment} again"
-        self.require(come(), words, f"{len(chunks)} messages in answer to {asked} requests", requirement)
+        answers = f"{counted(len(chunks), 'message')} in answer to {counted(asked, 'request')}"
+        self.require(come(), words, answers, requirement)
         return chunks
 
     def lose(self, segment: int, position: int = 0) -> None:

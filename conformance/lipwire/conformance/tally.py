@@ -15,6 +15,7 @@ from lipwire.protocol.registry import Role
 from .judge import RULES, Finding, Judge
 from .recorded import Recorded
 from .requirements import REQUIREMENTS, Requirement
+from .words import counted
 
 FORMAT: Final = "lipwire-conformance-check"
 VERSION: Final = 1
@@ -116,11 +117,11 @@ class Tally:
         judged = sum(bool(looks) for _, _, looks, _ in rows)
         silent = Counter(why for _, _, looks, why in rows if not looks)
         told = ", ".join(f"{count} not judged: {why}" for why, count in silent.items())
-        counted = f"{_count(self.messages, 'message')} in {_count(self.sessions, 'session')}"
-        out.print(Text(f"{counted}; {judged} requirements judged (those of both peers count twice), {told}."))
+        seen = f"{counted(self.messages, 'message')} in {counted(self.sessions, 'session')}"
+        out.print(Text(f"{seen}; {counted(judged, 'requirement')} judged (those of both peers count twice), {told}."))
         head = {
             0: ("Nothing found.", "bold green"),
-            1: (f"{_count(len(self.findings), 'finding')}.", "bold red"),
+            1: (f"{counted(len(self.findings), 'finding')}.", "bold red"),
             2: ("Nothing could be judged.", "bold magenta"),
         }
         out.print(Text(*head[self.exit_code]))
@@ -172,7 +173,3 @@ def _finding(place: str, finding: Finding) -> dict[str, Any]:
         "says": rule.says,
         "actual": finding.actual,
     }
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

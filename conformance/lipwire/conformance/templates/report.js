@@ -79,7 +79,7 @@ function ladder(data) {
   for (const group of rows) {
     const first = group[0].index;
     flags(first);
-    if (previous !== null && first > previous + 1) made.append(note('step', `${data.trace_left_out} entries are left out here`));
+    if (previous !== null && first > previous + 1) made.append(note('step', `${data.trace_left_out === 1 ? '1 entry is' : `${data.trace_left_out} entries are`} left out here`));
     before(first);
     made.append(...(group.length > 3 ? bundle(group) : group.flatMap(rung)));
     previous = group.at(-1).index;

@@ -324,6 +324,10 @@ class Play(ABC):
         """All messages of that name, or events, that have come from the implementation, from ``since`` in the trace."""
         return [entry for entry in self.trace[since:] if self._is(entry, name, None, fields)]
 
+    def said(self, since: int = 0) -> list[Entry]:
+        """All messages that have come from the implementation, from ``since`` in the trace."""
+        return [entry for entry in self.trace[since:] if entry.kind == "message" and entry.by is self.role]
+
     async def expect(
         self,
         name: str,

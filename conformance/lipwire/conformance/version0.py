@@ -78,7 +78,7 @@ def well_spoken(it: ReceiverPlay, acks: int) -> None:
     """Check that so many acks have come in all, and nothing but acks."""
     have = acks_of(it)
     it.check(len(have) == acks, f"{acks} stream_ended in all", f"{have}", "LW-V0-27")
-    other = [entry.data for entry in it.trace if entry.kind == "message" and entry.by is it.role]
+    other = [entry.data for entry in it.said()]
     strange = [one for one in other if not isinstance(one, str) or '"stream_ended"' not in one]
     it.check(not strange, "nothing but texts of stream_ended", m.shown(strange), "LW-V0-2")
 

@@ -1,9 +1,14 @@
 """What a sender and a receiver are asked in the same words: the steps, to be called from a case of each."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+import base64
+import random
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
+from msgpack import ExtType
+
+from lipwire.protocol.channels import Channel
 from lipwire.protocol.errors import CloseCode
 
 from .. import messages as m
@@ -12,6 +17,18 @@ from ..tables import Tables
 
 EARLIEST: Final = 0.9
 """Of a time that the implementation waits at the least: its clock may be a little ahead of the kit's."""
+
+# -- formats (SPEC §7) -----------------------------------------------------------------------------------------------
+
+FORMATS: Final[Sequence[tuple[str, list[Any], tuple[str, ...]]]] = (
+    ("f32le", ["f32le", 24_000, 1], ("f32le",)),
+    ("stereo", ["s16le", 24_000, 2], ("stereo",)),
+    ("f32le_stereo", ["f32le", 24_000, 2], ("f32le", "stereo")),
+    ("lowest_rate", ["s16le", 8_000, 1], ("rates",)),
+    ("highest_rate", ["s16le", 48_000, 1], ("rates",)),
+    ("odd_rate", ["s16le", 22_050, 1], ("rates",)),
+)
+"""Formats beside the one that everybody has: a name, the format, and the capabilities that it needs."""
 
 # -- liveness (SPEC §16) ---------------------------------------------------------------------------------------------
 
@@ -69,6 +86,26 @@ async def _answered_in_the_end(it: Tables) -> None:
         if it.over or it.closed is not None:
             break
     it.require(False, "pings are answered again when the flood is over", it.lately())
+
+
+async def anything_counts(it: Tables, **opening: Any) -> None:
+    """Whoever sends anything stays, though it answers no ping. Keepalive is 300 ms."""
+    for _ in range(5):  # on a machine that stands still for so long, the silence is real: then once more
+        other = await it.another()
+        other.auto.discard("pong")
+        await other.open(**opening)
+        widest, last = 0.0, it.now()
+        until = last + 1.3
+        while it.now() < until and not other.over:
+            other.send(m.GREASE)
+            await asyncio.sleep(0.05)
+            widest, last = max(widest, it.now() - last), it.now()
+        over = other.over
+        if not over or widest < 0.3:
+            break
+        await other.leave()
+    it.check(not over, "it stays for 1.3 s of messages to be ignored", other.lately())
+    await other.leave()
 
 
 # -- closing (SPEC §16, §18) -----------------------------------------------------------------------------------------
@@ -129,6 +166,114 @@ async def reason_is_escaped(it: Tables) -> None:
     it.check(not raw, "its control characters not on standard error", f"{raw!r}")
 
 
+# -- the end of a transport (SPEC §5) --------------------------------------------------------------------------------
+
+Closing: TypeAlias = Callable[[Any, Any], Awaitable[None]]
+"""Closes a part of a WebRTC transport, or of the peer connection that it runs over."""
+
+
+async def _close_channel(transport: Any, channel: Channel) -> None:
+    """Close one channel alone: the kit's own transport would close the other one behind it, were it told."""
+    closing = transport._channels[channel]
+    closing.remove_all_listeners("close")
+    closing.close()
+
+
+TRANSPORT_ENDS: Final[dict[str, tuple[str, Closing]]] = {
+    "control_closed": (
+        "a session can not go on without control",
+        lambda transport, _: _close_channel(transport, Channel.CONTROL),
+    ),
+    "media_closed": (
+        "a session can not go on without media, however well control is",
+        lambda transport, _: _close_channel(transport, Channel.MEDIA),
+    ),
+    "connection_closed": (
+        "a peer connection takes its channels with it",
+        lambda _, connection: connection.close(),
+    ),
+}
+"""What ends a session over WebRTC: why it is asked, and how it is brought about."""
+
+
+# -- what it sends (SPEC §2, §6) -------------------------------------------------------------------------------------
+
+
+def _values(value: Any) -> list[Any]:
+    """A value, and all that are in it."""
+    inner = [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [value, *(found for one in inner for found in _values(one))]
+
+
+def _ints(value: Any) -> list[int]:
+    """The integers of a message outside of maps."""
+    if isinstance(value, list):
+        return [found for one in value for found in _ints(one)]
+    return [value] if type(value) is int else []
+
+
+def check_messages(it: Tables, sends: Collection[str], of_features: Mapping[str, str], due: Collection[str]) -> None:
+    """Check each message that has come by itself, and whether it may be sent at all.
+
+    ``sends``: what that role sends; ``of_features``: which of it belongs to a feature; ``due``: what had to come.
+    """
+    for entry in it.said():
+        raw = m.unpack(entry.data)
+        shown = f"{entry.data!r:.200}"
+        whole = isinstance(entry.data, bytes) and isinstance(raw, list) and bool(raw) and type(raw[0]) is int
+        it.check(whole, "one whole MessagePack array, beginning with an integer", shown, "LW-WIRE-1")
+        values = _values(raw)
+        keys = [key for one in values if isinstance(one, dict) for key in one]
+        plain = not any(isinstance(one, ExtType) or type(one).__name__ == "Timestamp" for one in values)
+        it.check(plain and all(type(key) is str for key in keys), "no extension, and strings as keys", shown,
+                 "LW-WIRE-12")  # fmt: skip
+        if entry.name != "ignored":
+            it.check(all(0 <= one < 2**53 for one in _ints(raw)), "integers from 0 to 2^53 - 1", shown, "LW-WIRE-3")
+            it.check(entry.name in sends, f"a message of a {it.role.value}, as SPEC §6 has it",
+                     f"{entry.name} {entry.fault}: {shown}", "LW-REGISTRY-1")  # fmt: skip
+        feature = "resume" if entry.number is not None else of_features.get(entry.name)
+        it.check(feature is None or feature in it.features, f"of the features chosen, {it.features}",
+                 f"{entry.name}, which belongs to {feature}", "LW-FEATURE-2")  # fmt: skip
+    rest = set(due) - {entry.name for entry in it.said()}
+    it.check(not rest, "each message that is due has come", f"without {rest}", "LW-REGISTRY-1")
+
+
+# -- a peer that means harm (SPEC §20) -------------------------------------------------------------------------------
+
+TOKEN: Final = "kit-token-7f3a9c51"
+
+
+def damaged(whole: list[Any], chance: random.Random) -> bytes:
+    """A message with a few bytes changed, left out, or put in."""
+    data = bytearray(m.packed(whole))
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(data))
+        match chance.randrange(3):
+            case 0:
+                data[at] = chance.randrange(256)
+            case 1:
+                del data[at : at + chance.randint(1, 3)]
+            case _:
+                data[at:at] = chance.randbytes(chance.randint(1, 5))
+        if not data:
+            break
+    return bytes(data)
+
+
+async def not_logged(it: Tables, what: str, *hidden: str | bytes) -> None:
+    """Check that none of these is on its standard error: texts as they are, bytes in any way that prints them."""
+    await it.do("fence")
+    printed: list[str] = []
+    for one in hidden:
+        if isinstance(one, str):
+            printed.append(one)
+        else:
+            printed += [one.hex(), base64.b64encode(one).decode(), repr(one)[2:-1], repr(one)[2:18]]
+    text = "\n".join(it.words())
+    found = [one for one in printed if one in text]
+    it.check(not found, f"{what} on its standard error", f"{found} in {text[-500:]}")
+
+
 # -- the wire, and its limits (SPEC §2) ------------------------------------------------------------------------------
 
 EXTENSIONS: Final = {
@@ -168,12 +313,46 @@ MALFORMED: Final[dict[str, m.Raw]] = {
     "an ignorable type with text that is not UTF-8": b"\x92\x40\xa2\xff\xfe",
     "an element more with text that is not UTF-8": b"\x93\x04\x01\xa2\xff\xfe",
 }
+FIRST_RULES: Final[Sequence[tuple[str, str, m.Raw]]] = (
+    ("size before whole", "message_too_large", bytes([0xC1]) * 4_097),
+    ("size before depth", "message_too_large", m.sized([64, m.nested(20)], 4_097)),
+    ("size before counts", "message_too_large", [64, [0] * 4_097]),
+    ("size before extensions", "message_too_large", b"\x93\x40\xd4\x05\x00\xc5\x10\x00" + bytes(4_096)),
+    ("size before type", "message_too_large", m.sized([32], 4_097)),
+    ("size before fields", "message_too_large", m.sized([4, None], 4_097)),
+    ("whole before type", "malformed", b"\x92\x20"),
+    ("depth before type", "limit_exceeded", [32, m.nested(8)]),
+    ("counts before type", "limit_exceeded", [32, [0] * 1_025]),
+    ("extensions before type", "invalid_field", b"\x92\x20\xd4\x05\x00"),
+    ("UTF-8 before type", "malformed", b"\x92\x20\xa1\xff"),
+    ("depth before fields", "limit_exceeded", [4, -1, m.nested(8)]),
+    ("type before anything in it", "unknown_message", [32, 2**60, -5, 1.5]),
+)
+"""Of two rules that a message breaks, the first one counts; messages of at most 4,096 bytes are taken."""
+
+
+async def wide_integers(it: Tables) -> None:
+    """Pings with integers in each wide form, and a type in it as well, are answered."""
+    for at, (head, width) in enumerate(zip(range(0xCC, 0xD4), (1, 2, 4, 8) * 2, strict=True), 40):
+        for kind in (b"\x04", bytes([head]) + (4).to_bytes(width, "big")):
+            it.send_exactly(b"\x92" + kind + bytes([head]) + at.to_bytes(width, "big"))
+            await it.expect("pong", t1=at)
 
 
 async def unknown_types(it: Tables) -> None:
     """Types that are for later versions are refused."""
     for number in (0, 8, 15, 32, 63, 128, 255, 65_536, 2**53 - 1, -1, -128):
         await it.refused(f"type {number}", "unknown_message", [number, 1])
+
+
+async def extensions(it: Tables) -> None:
+    """Extensions are refused, wherever they are."""
+    for what, data in EXTENSIONS.items():
+        await it.refused(f"{what}, in the place of a field", "invalid_field", b"\x92\x04" + data)
+    data = EXTENSIONS["fixext 1"]
+    await it.refused("one in a type to be ignored", "invalid_field", b"\x92\x40" + data)
+    await it.refused("one deep in a type to be ignored", "invalid_field", b"\x92\x40\x91\x81\xa1a" + data)
+    await it.refused("one in an element more", "invalid_field", b"\x93\x04\x01" + data)
 
 
 def maps(levels: int) -> Any:

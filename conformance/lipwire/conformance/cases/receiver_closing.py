@@ -27,7 +27,7 @@ async def _(it: ReceiverPlay) -> None:
     it.check(closed["code"] == 0 and closed["by"] == "peer", "closed by the peer, code 0", f"{closed}")
     await it.transport_ends(level="SHOULD")
     it.none("close", requirement="LW-INVARIANT-5")
-    said = [entry.name for entry in it.trace[at:] if entry.kind == "message" and entry.by is it.role]
+    said = [entry.name for entry in it.said(at)]
     it.check(not set(said) - {"progress", "ping"}, "nothing but what crossed it", f"{said}")
 
 
@@ -98,7 +98,7 @@ async def _(it: ReceiverPlay) -> None:
     it.send_exactly(m.close(CloseCode.GOING_AWAY))
     await it.transport_ends(level="SHOULD")
     it.none("close", requirement="LW-INVARIANT-5")
-    said = {entry.name for entry in it.trace if entry.kind == "message" and entry.by is it.role}
+    said = {entry.name for entry in it.said()}
     it.check(said <= {"welcome", "ignored", "ping"}, "a welcome that crossed it at most", f"{said}")
 
 

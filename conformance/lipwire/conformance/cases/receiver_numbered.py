@@ -15,7 +15,7 @@ UNACKNOWLEDGED, UNACKNOWLEDGED_BYTES = 1_024, 1_048_576
 
 
 def _from(it: ReceiverPlay, *names: str) -> list[Entry]:
-    return [e for e in it.trace if e.by is it.role and e.kind == "message" and e.name in names]
+    return [e for e in it.said() if e.name in names]
 
 
 def _check_numbers(it: ReceiverPlay, *names: str) -> None:

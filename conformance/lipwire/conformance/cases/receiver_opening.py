@@ -7,9 +7,7 @@ from lipwire.protocol.errors import CloseCode
 from .. import messages as m
 from ..case import case
 from ..receiver_play import ReceiverPlay
-
-EARLIEST = 0.9
-"""Of a time that the implementation waits at the least: its clock may be a little ahead of the kit's."""
+from .of_both_roles import EARLIEST, FORMATS
 
 
 @case(
@@ -97,16 +95,6 @@ async def _(it: ReceiverPlay) -> None:
     it.check(
         list(welcome.format) == offered[1], f"{offered[1]}, the first of them", f"{welcome.format}", level="SHOULD"
     )
-
-
-FORMATS = (
-    ("f32le", ["f32le", 24_000, 1], ("f32le",)),
-    ("stereo", ["s16le", 24_000, 2], ("stereo",)),
-    ("f32le_stereo", ["f32le", 24_000, 2], ("f32le", "stereo")),
-    ("lowest_rate", ["s16le", 8_000, 1], ("rates",)),
-    ("highest_rate", ["s16le", 48_000, 1], ("rates",)),
-    ("odd_rate", ["s16le", 22_050, 1], ("rates",)),
-)
 
 
 def _format_case(name: str, format_: list[Any], needs: tuple[str, ...]) -> None:
@@ -381,6 +369,6 @@ async def _(it: ReceiverPlay) -> None:
 )
 async def _(it: ReceiverPlay) -> None:
     await it.open()
-    first = next(entry.name for entry in it.trace if entry.kind == "message" and entry.by is it.role)
+    first = it.said()[0].name
     it.check(first == "welcome", "welcome comes first", first)
     await it.goes_on("LW-REGISTRY-1")

@@ -1,15 +1,13 @@
 """Which messages a receiver sends, and takes, when, and over which channel (SPEC §6)."""
 
-from typing import Any, Final
-
-from msgpack import ExtType
+from typing import Final
 
 from lipwire.protocol.channels import Channel
 
 from .. import messages as m
 from ..case import case
 from ..receiver_play import ReceiverPlay
-from ..trace import Entry
+from . import of_both_roles
 
 RECEIVER_SENDS: Final = frozenset(
     {
@@ -48,44 +46,10 @@ async def _live(it: ReceiverPlay) -> None:
     await it.fence()
 
 
-def _from_it(it: ReceiverPlay) -> list[Entry]:
-    return [entry for entry in it.trace if entry.kind == "message" and entry.by is it.role]
-
-
-def _values(value: Any) -> list[Any]:
-    inner = [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
-    return [value, *(found for one in inner for found in _values(one))]
-
-
-def _ints(value: Any) -> list[int]:
-    """The integers of a message outside of maps."""
-    if isinstance(value, list):
-        return [found for one in value for found in _ints(one)]
-    return [value] if type(value) is int else []
-
-
 def _check_messages(it: ReceiverPlay) -> None:
     """Check each message by itself, and whether it may be sent at all."""
-    for entry in _from_it(it):
-        raw = m.unpack(entry.data)
-        shown = f"{entry.data!r:.200}"
-        whole = isinstance(entry.data, bytes) and isinstance(raw, list) and bool(raw) and type(raw[0]) is int
-        it.check(whole, "one whole MessagePack array, beginning with an integer", shown, "LW-WIRE-1")
-        values = _values(raw)
-        keys = [key for one in values if isinstance(one, dict) for key in one]
-        plain = not any(isinstance(one, ExtType) or type(one).__name__ == "Timestamp" for one in values)
-        it.check(plain and all(type(key) is str for key in keys), "no extension, and strings as keys", shown,
-                 "LW-WIRE-12")  # fmt: skip
-        if entry.name != "ignored":
-            it.check(all(0 <= one < 2**53 for one in _ints(raw)), "integers from 0 to 2^53 - 1", shown, "LW-WIRE-3")
-            it.check(entry.name in RECEIVER_SENDS, "a message of a receiver, as SPEC §6 has it",
-                     f"{entry.name} {entry.fault}: {shown}", "LW-REGISTRY-1")  # fmt: skip
-        feature = "resume" if entry.number is not None else OF_FEATURES.get(entry.name)
-        it.check(feature is None or feature in it.features, f"of the features chosen, {it.features}",
-                 f"{entry.name}, which belongs to {feature}", "LW-FEATURE-2")  # fmt: skip
-    names = {entry.name for entry in _from_it(it)}
-    rest = {"welcome", "pong", "stream_started", "progress", "stream_ended", "cut"} - names
-    it.check(not rest, "each message of the core profile has come", f"without {rest}", "LW-REGISTRY-1")
+    core = {"welcome", "pong", "stream_started", "progress", "stream_ended", "cut"}
+    of_both_roles.check_messages(it, RECEIVER_SENDS, OF_FEATURES, core)
 
 
 @case(
@@ -143,12 +107,12 @@ async def _(it: ReceiverPlay) -> None:
     it.send(m.segment_start(5))
     it.send_audio(5, m.pcm(240), position=240)
     await it.expect("nack", segment=5)
-    for at, entry in enumerate(_from_it(it)):
+    for at, entry in enumerate(it.said()):
         if entry.name == "ignored":
             continue
         due = Channel.MEDIA if entry.name in ("progress", "nack") else Channel.CONTROL
         before_end = entry.name == "progress" and any(
-            one.name == "stream_ended" and one.message.position is None for one in _from_it(it)[at + 1 :]
+            one.name == "stream_ended" and one.message.position is None for one in it.said()[at + 1 :]
         )  # LW-STREAM-3: it comes on control then
         it.check(entry.channel is due or before_end, f"{entry.name} on {due.value}", f"on {entry.channel.value}")
         size = len(entry.data)
@@ -168,7 +132,7 @@ async def _(it: ReceiverPlay) -> None:
     await it.do("custom", content={"com.example.x": "small"})
     await it.expect("custom", content={"com.example.x": "small"})
     await it.goes_on()
-    most = max(len(entry.data) for entry in _from_it(it))
+    most = max(len(entry.data) for entry in it.said())
     it.check(most <= 4_096, "no message of more than 4,096 bytes", f"one of {most}")
 
 
@@ -188,7 +152,7 @@ async def _(it: ReceiverPlay) -> None:
     await it.do("custom", content={"com.example.x": "small"})
     await it.expect("custom", content={"com.example.x": "small"})
     await it.goes_on()
-    most = max(len(entry.data) for entry in _from_it(it) if entry.index >= since)
+    most = max(len(entry.data) for entry in it.said(since))
     it.check(most <= 4_096, "no message of more than 4,096 bytes", f"one of {most}")
 
 

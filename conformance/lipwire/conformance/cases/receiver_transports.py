@@ -2,13 +2,13 @@
 
 from typing import Any, Final
 
-from lipwire.protocol.channels import Channel
 from lipwire.protocol.errors import CloseCode
 
 from .. import messages as m
 from ..case import case
 from ..links import closing_status, offer_to, shake_hands
 from ..receiver_play import ReceiverPlay
+from .of_both_roles import TRANSPORT_ENDS, Closing
 
 WEBSOCKET: Final = ("websocket",)
 WEBRTC: Final = ("webrtc",)
@@ -150,9 +150,10 @@ async def _(it: ReceiverPlay) -> None:
     it.none("event segment_start", segment=9)
 
 
-def _end_case(name: str, why: str, close: Any) -> None:
-    @case(f"receiver.transports.{name}", "LW-WEBRTC-4", why=why, transports=WEBRTC)
-    async def _(it: ReceiverPlay) -> None:
+for _name, (_why, _close) in TRANSPORT_ENDS.items():
+
+    @case(f"receiver.transports.{_name}", "LW-WEBRTC-4", why=_why, transports=WEBRTC)
+    async def _(it: ReceiverPlay, name: str = _name, close: Closing = _close) -> None:
         await it.start()
         assert it.driver is not None
         connections: list[Any] = []
@@ -163,36 +164,10 @@ def _end_case(name: str, why: str, close: Any) -> None:
             pcm = m.pcm(480)
             it.say(1, pcm, end=False)
             await it.heard(1, pcm)
-            it.step(f"{name}")
+            it.step(name)
             it.dropped = True
-            closing = close(transport, connections[0])
-            if closing is not None:
-                await closing
+            await close(transport, connections[0])
             told = await it.told("closed")
             it.check(told["by"] == "transport", "the session ends with its transport", f"{told}")
         finally:
             await connections[0].close()
-
-
-def _close(transport: Any, channel: Channel) -> None:
-    """Close one channel alone: the kit's own transport would close the other one behind it, were it told."""
-    closing = transport._channels[channel]
-    closing.remove_all_listeners("close")
-    closing.close()
-
-
-_end_case(
-    "control_closed",
-    "a session can not go on without control",
-    lambda transport, _: _close(transport, Channel.CONTROL),
-)
-_end_case(
-    "media_closed",
-    "a session can not go on without media, however well control is",
-    lambda transport, _: _close(transport, Channel.MEDIA),
-)
-_end_case(
-    "connection_closed",
-    "a peer connection takes its channels with it",
-    lambda _, connection: connection.close(),
-)

@@ -8,7 +8,7 @@ from .. import messages as m
 from ..case import case
 from ..receiver_play import ReceiverPlay
 from . import of_both_roles
-from .of_both_roles import EXTENSIONS, MALFORMED, NOT_UTF_8
+from .of_both_roles import EXTENSIONS, FIRST_RULES, MALFORMED, NOT_UTF_8
 
 PROGRESS: Final = 28
 STREAM_ENDED: Final = 29
@@ -25,10 +25,7 @@ async def _(it: ReceiverPlay) -> None:
     await it.connect()
     it.send_exactly(m.wide(m.hello(it.session, features=it.offered())))
     await it.expect("welcome")
-    for at, (head, width) in enumerate(zip(range(0xCC, 0xD4), (1, 2, 4, 8) * 2, strict=True), 40):
-        for kind in (b"\x04", bytes([head]) + (4).to_bytes(width, "big")):
-            it.send_exactly(b"\x92" + kind + bytes([head]) + at.to_bytes(width, "big"))
-            await it.expect("pong", t1=at)
+    await of_both_roles.wide_integers(it)
 
 
 @case(
@@ -107,7 +104,7 @@ async def _(it: ReceiverPlay) -> None:
 
 def _sent(it: ReceiverPlay, kind: int) -> list[list[Any]]:
     """The messages of that type that have come, as they were, whether they can be read or not."""
-    arrays = [m.unpack(entry.data) for entry in it.trace if entry.kind == "message" and entry.by is it.role]
+    arrays = [m.unpack(entry.data) for entry in it.said()]
     return [array for array in arrays if isinstance(array, list) and array[:1] == [kind]]
 
 
@@ -191,13 +188,9 @@ async def _(it: ReceiverPlay) -> None:
     judged=False,
 )
 async def _(it: ReceiverPlay) -> None:
+    await of_both_roles.extensions(it)
     for what, data in EXTENSIONS.items():
-        await it.refused(f"{what}, in the place of a field", "invalid_field", b"\x92\x04" + data)
         await it.refused(f"{what}, in metadata", "invalid_field", b"\x93\x10\x01\x81\xa1a" + data)
-    data = EXTENSIONS["fixext 1"]
-    await it.refused("one in a type to be ignored", "invalid_field", b"\x92\x40" + data)
-    await it.refused("one deep in a type to be ignored", "invalid_field", b"\x92\x40\x91\x81\xa1a" + data)
-    await it.refused("one in an element more", "invalid_field", b"\x93\x04\x01" + data)
 
 
 @case(
@@ -272,25 +265,13 @@ async def _(it: ReceiverPlay) -> None:
 async def _(it: ReceiverPlay) -> None:
     big = {"text": "x" * 16_400}
     rows: list[tuple[str, str, m.Raw]] = [
-        ("size before whole", "message_too_large", bytes([0xC1]) * 4_097),
-        ("size before depth", "message_too_large", m.sized([64, m.nested(20)], 4_097)),
-        ("size before counts", "message_too_large", [64, [0] * 4_097]),
-        ("size before extensions", "message_too_large", b"\x93\x40\xd4\x05\x00\xc5\x10\x00" + bytes(4_096)),
-        ("size before type", "message_too_large", m.sized([32], 4_097)),
-        ("size before fields", "message_too_large", m.sized([4, None], 4_097)),
+        *FIRST_RULES,
         ("size before a map's size", "message_too_large", m.segment_start(1, big)),
-        ("whole before type", "malformed", b"\x92\x20"),
-        ("depth before type", "limit_exceeded", [32, m.nested(8)]),
-        ("counts before type", "limit_exceeded", [32, [0] * 1_025]),
-        ("extensions before type", "invalid_field", b"\x92\x20\xd4\x05\x00"),
-        ("UTF-8 before type", "malformed", b"\x92\x20\xa1\xff"),
         ("whole, though to be ignored", "malformed", b"\x92\x46"),
         ("depth, though to be ignored", "limit_exceeded", [70, m.nested(8)]),
         ("extensions, though to be ignored", "invalid_field", b"\x92\x46\xd4\x05\x00"),
         ("UTF-8, though to be ignored", "malformed", b"\x92\x46\xa1\xff"),
-        ("depth before fields", "limit_exceeded", [4, -1, m.nested(8)]),
         ("UTF-8 before fields", "malformed", b"\x93\x10\x00\x81\xa1a\xa1\xff"),
-        ("type before anything in it", "unknown_message", [32, 2**60, -5, 1.5]),
         ("fields before direction", "invalid_field", [27, 0, 1]),
         ("fields before direction, absent ones", "invalid_field", [29]),
         ("fields before the feature", "invalid_field", m.mark(0, 0, "x")),

@@ -35,7 +35,7 @@ async def _(it: SenderPlay) -> None:
     await it.attempt("open", metadata=None)
     await it.transport_ends(level="SHOULD")
     it.none("close", requirement="LW-INVARIANT-5")
-    said = [entry.name for entry in it.trace[at:] if entry.kind == "message" and entry.by is it.role]
+    said = [entry.name for entry in it.said(at)]
     it.check(not set(said) - {"ping", "sent"}, "nothing but what crossed it", f"{said}")
 
 
@@ -239,7 +239,7 @@ async def _(it: SenderPlay) -> None:
     await it.transport_ends(requirement="LW-CLOSE-1", level="SHOULD")
     it.none("pong", t1=77, requirement="LW-CLOSE-1")
     it.none("event opened", requirement="LW-CLOSE-1")
-    said = {entry.name for entry in it.trace if entry.kind == "message" and entry.by is it.role}
+    said = {entry.name for entry in it.said()}
     it.check(said == {"hello", "close"}, "hello and close, and nothing else", f"{said}")
 
 

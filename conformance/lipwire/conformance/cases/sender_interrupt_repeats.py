@@ -223,7 +223,7 @@ async def _(it: SenderPlay) -> None:
     await it.expect("segment_start", segment=second, requirement="LW-RESUME-8")
     await it.fence()
     aside = ("hello", "ping", "pong", "acknowledge", "ignored")
-    said = [e for e in it.trace[since:] if e.kind == "message" and e.by is it.role and e.name not in aside]
+    said = [e for e in it.said(since) if e.name not in aside]
     control = [e for e in said if e.channel is Channel.CONTROL]
     first_of_all = control[0].name == "interrupt" and control[0].message == named
     it.check(first_of_all, f"first of all {named}", f"{[e.name for e in control[:3]]}")

@@ -32,7 +32,7 @@ def _numbered(it: SenderPlay) -> dict[int, Entry]:
 
 def _check_numbers(it: SenderPlay, *names: str) -> None:
     """Check that just these messages have come, numbered from 1, and that nothing else was numbered."""
-    control = [e for e in it.trace if e.by is it.role and e.kind == "message" and e.channel is Channel.CONTROL]
+    control = [e for e in it.said() if e.channel is Channel.CONTROL]
     came: list[tuple[str, int | None]] = []
     for entry in control:
         repeat = entry.name == "interrupt" and entry.number is None and "interrupt" in dict(came)  # those are bare

@@ -8,7 +8,7 @@ from lipwire.protocol.registry import Feature
 from .. import messages as m
 from ..case import case
 from ..sender_play import SenderPlay, welcome_with
-from .of_both_roles import EARLIEST
+from .of_both_roles import EARLIEST, FORMATS
 
 TOKEN: Final = "s3cret-of-the-kit-\u00e9"
 FEATURES: Final = frozenset(feature.value for feature in Feature)
@@ -27,7 +27,7 @@ FEATURES: Final = frozenset(feature.value for feature in Feature)
 )
 async def _(it: SenderPlay) -> None:
     await it.meet()
-    first = next(entry for entry in it.trace if entry.kind == "message" and entry.by is it.role)
+    first = it.said()[0]
     raw = m.unpack(first.data)
     it.check(raw[:2] == [1, "lipwire"], "1 and the string lipwire", f"{raw[:2]}")
     versions = raw[2]
@@ -57,7 +57,7 @@ async def _(it: SenderPlay) -> None:
         await it.attempt("mark", segment=segment, position=10, name="x")
     await asyncio.sleep(0.8)  # a repeat, where there is one, comes after 0.25 s
     await it.do("fence")
-    said = [entry.name for entry in it.trace if entry.kind == "message" and entry.by is it.role]
+    said = [entry.name for entry in it.said()]
     it.check(said == ["hello"], "one hello, and nothing else", f"{said}", "LW-OPEN-8")
     it.check(set(said) == {"hello"}, "nothing but hello", f"{said}", "LW-OPEN-1")
     it.welcome()
@@ -127,17 +127,6 @@ async def _(it: SenderPlay) -> None:
     await it.goes_on()
 
 
-FORMATS: Final = (
-    ("mono", m.PCM_FORMAT, ()),
-    ("f32le", ["f32le", 24_000, 1], ("f32le",)),
-    ("stereo", ["s16le", 24_000, 2], ("stereo",)),
-    ("f32le_stereo", ["f32le", 24_000, 2], ("f32le", "stereo")),
-    ("lowest_rate", ["s16le", 8_000, 1], ("rates",)),
-    ("highest_rate", ["s16le", 48_000, 1], ("rates",)),
-    ("odd_rate", ["s16le", 22_050, 1], ("rates",)),
-)
-
-
 def _format_case(name: str, format_: list[Any], needs: tuple[str, ...]) -> None:
     @case(
         f"sender.opening.format_{name}",
@@ -163,7 +152,7 @@ def _format_case(name: str, format_: list[Any], needs: tuple[str, ...]) -> None:
         it.check_credit("LW-FORMAT-2")
 
 
-for _row in FORMATS:
+for _row in (("mono", m.PCM_FORMAT, ()), *FORMATS):
     _format_case(*_row)
 
 
@@ -356,7 +345,7 @@ async def _(it: SenderPlay) -> None:
     open_one = await it.open_segment({"text": "and"})
     await it.write(open_one, m.pcm(480, 4))
     await it.do("fence")
-    early = {entry.name for entry in it.trace if entry.kind == "message" and entry.by is it.role}
+    early = {entry.name for entry in it.said()}
     it.check(early == {"hello"}, "nothing but hello before welcome", f"{early}")
     it.welcome()
     for segment, samples in zip(said, (960, 0, 1_441), strict=True):

@@ -1,15 +1,13 @@
 """Which messages a sender sends, and takes, when, and over which channel (SPEC §6, §19)."""
 
-from typing import Any, Final
-
-from msgpack import ExtType
+from typing import Final
 
 from lipwire.protocol.channels import Channel
 
 from .. import messages as m
 from ..case import case
 from ..sender_play import SenderPlay
-from ..trace import Entry
+from . import of_both_roles
 
 SENDER_SENDS: Final = frozenset(
     {
@@ -49,44 +47,10 @@ async def _live(it: SenderPlay) -> None:
     await it.fence()
 
 
-def _from_it(it: SenderPlay) -> list[Entry]:
-    return [entry for entry in it.trace if entry.kind == "message" and entry.by is it.role]
-
-
-def _values(value: Any) -> list[Any]:
-    inner = [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
-    return [value, *(found for one in inner for found in _values(one))]
-
-
-def _ints(value: Any) -> list[int]:
-    """The integers of a message outside of maps."""
-    if isinstance(value, list):
-        return [found for one in value for found in _ints(one)]
-    return [value] if type(value) is int else []
-
-
 def _check_messages(it: SenderPlay, *also: str) -> None:
     """Check each message by itself, and whether it may be sent at all."""
-    for entry in _from_it(it):
-        raw = m.unpack(entry.data)
-        shown = f"{entry.data!r:.200}"
-        whole = isinstance(entry.data, bytes) and isinstance(raw, list) and bool(raw) and type(raw[0]) is int
-        it.check(whole, "one whole MessagePack array, beginning with an integer", shown, "LW-WIRE-1")
-        values = _values(raw)
-        keys = [key for one in values if isinstance(one, dict) for key in one]
-        plain = not any(isinstance(one, ExtType) or type(one).__name__ == "Timestamp" for one in values)
-        it.check(plain and all(type(key) is str for key in keys), "no extension, and strings as keys", shown,
-                 "LW-WIRE-12")  # fmt: skip
-        if entry.name != "ignored":
-            it.check(all(0 <= one < 2**53 for one in _ints(raw)), "integers from 0 to 2^53 - 1", shown, "LW-WIRE-3")
-            it.check(entry.name in SENDER_SENDS, "a message of a sender, as SPEC §6 has it",
-                     f"{entry.name} {entry.fault}: {shown}", "LW-REGISTRY-1")  # fmt: skip
-        feature = "resume" if entry.number is not None else OF_FEATURES.get(entry.name)
-        it.check(feature is None or feature in it.features, f"of the features chosen, {it.features}",
-                 f"{entry.name}, which belongs to {feature}", "LW-FEATURE-2")  # fmt: skip
-    names = {entry.name for entry in _from_it(it)}
-    rest = {"hello", "pong", "segment_start", "audio", "segment_end", "interrupt", *also} - names
-    it.check(not rest, "each of its messages has come", f"without {rest}", "LW-REGISTRY-1")
+    core = {"hello", "pong", "segment_start", "audio", "segment_end", "interrupt"}
+    of_both_roles.check_messages(it, SENDER_SENDS, OF_FEATURES, core | {*also})
 
 
 @case(
@@ -157,7 +121,7 @@ async def _(it: SenderPlay) -> None:
     for name, feature in OF_FEATURES.items():
         if feature not in it.features:
             it.none(name, requirement="LW-REGISTRY-1")
-    numbered = [entry for entry in _from_it(it) if entry.number is not None]
+    numbered = [entry for entry in it.said() if entry.number is not None]
     it.check(not numbered, "nothing is numbered", f"{len(numbered)} messages are", "LW-REGISTRY-1")
 
 
@@ -189,7 +153,7 @@ async def _(it: SenderPlay) -> None:
 )
 async def _(it: SenderPlay) -> None:
     await _live(it)
-    for entry in _from_it(it):
+    for entry in it.said():
         if entry.name in ("ignored", "interrupt"):
             continue
         due = Channel.MEDIA if entry.name == "audio" else Channel.CONTROL
@@ -215,7 +179,7 @@ def _limit_case(name: str, features: tuple[str, ...], why: str) -> None:
             await it.do("custom", content={"com.example.x": "small"})
             await it.expect("custom", content={"com.example.x": "small"})
         await it.goes_on()
-        most = max(len(entry.data) for entry in _from_it(it) if entry.name != "hello")
+        most = max(len(entry.data) for entry in it.said() if entry.name != "hello")
         it.check(most <= 4_096, "no message of more than 4,096 bytes", f"one of {most}")
 
 

@@ -240,5 +240,5 @@ async def _(it: SenderPlay) -> None:
     segment = await it.say(m.pcm(24_000))
     await it.arrives(segment, 24_000)
     await it.expect("segment_end", segment=segment, total=24_000, requirement="LW-SEGMENT-5")
-    largest = max(len(e.data) for e in it.trace if e.kind == "message" and e.by is it.role and e.name != "hello")
+    largest = max(len(e.data) for e in it.said() if e.name != "hello")
     it.check(largest <= 4_096, "messages of at most 4,096 bytes", f"one of {largest}")

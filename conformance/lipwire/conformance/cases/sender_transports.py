@@ -4,7 +4,6 @@ import asyncio
 from contextlib import suppress
 from typing import Any, Final
 
-from lipwire.protocol.channels import Channel
 from lipwire.protocol.errors import CloseCode
 
 from .. import messages as m
@@ -12,6 +11,7 @@ from ..case import case
 from ..links import MediaHeldBack, closing_status
 from ..play import PATIENCE
 from ..sender_play import SenderPlay
+from .of_both_roles import TRANSPORT_ENDS, Closing
 
 WEBSOCKET: Final = ("websocket",)
 WEBRTC: Final = ("webrtc",)
@@ -45,7 +45,7 @@ async def _(it: SenderPlay) -> None:
     await it.connect()
     it.dropped = True  # as it has to
     await it.transport_ends()
-    said = [entry.name for entry in it.trace if entry.kind == "message" and entry.by is it.role]
+    said = [entry.name for entry in it.said()]
     it.check(not said, "nothing is said on it", f"{said}")
     it.none("event opened")
 
@@ -190,9 +190,10 @@ async def _(it: SenderPlay) -> None:
     await it.ends(segment, 480, interrupted=False, requirement="LW-WEBRTC-2")
 
 
-def _end_case(name: str, why: str, close: Any) -> None:
-    @case(f"sender.transports.{name}", "LW-WEBRTC-4", "LW-RESUME-12", why=why, transports=WEBRTC)
-    async def _(it: SenderPlay) -> None:
+for _name, (_why, _close) in TRANSPORT_ENDS.items():
+
+    @case(f"sender.transports.{_name}", "LW-WEBRTC-4", "LW-RESUME-12", why=_why, transports=WEBRTC)
+    async def _(it: SenderPlay, name: str = _name, close: Closing = _close) -> None:
         connections: list[Any] = []
         await it.connect(prepare=connections.append, owned=False)
         transport = it.transport
@@ -203,36 +204,10 @@ def _end_case(name: str, why: str, close: Any) -> None:
             await it.arrives(segment, 480)
             it.step(name)
             it.dropped = True
-            closing = close(transport, connections[0])
-            if closing is not None:
-                await closing
+            await close(transport, connections[0])
             told = await it.told("stream_ended", segment=segment)
             it.check(not told["exact"], "the session ends with its transport", f"{told}")
             closed = await it.told("closed", requirement="LW-RESUME-12")
             it.check(closed["by"] == "transport", "by the transport", f"{closed}", "LW-RESUME-12")
         finally:
             await connections[0].close()
-
-
-def _close(transport: Any, channel: Channel) -> None:
-    """Close one channel alone: the kit's own transport would close the other one behind it, were it told."""
-    closing = transport._channels[channel]
-    closing.remove_all_listeners("close")
-    closing.close()
-
-
-_end_case(
-    "control_closed",
-    "a session can not go on without control",
-    lambda transport, _: _close(transport, Channel.CONTROL),
-)
-_end_case(
-    "media_closed",
-    "a session can not go on without media, however well control is",
-    lambda transport, _: _close(transport, Channel.MEDIA),
-)
-_end_case(
-    "connection_closed",
-    "a peer connection takes its channels with it",
-    lambda _, connection: connection.close(),
-)

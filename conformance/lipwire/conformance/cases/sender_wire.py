@@ -8,7 +8,7 @@ from .. import messages as m
 from ..case import case
 from ..sender_play import SenderPlay, welcome_with
 from . import of_both_roles
-from .of_both_roles import EXTENSIONS, MALFORMED, NOT_UTF_8
+from .of_both_roles import FIRST_RULES, MALFORMED, NOT_UTF_8
 
 # -- encodings -------------------------------------------------------------------------------------------------------
 
@@ -22,10 +22,7 @@ async def _(it: SenderPlay) -> None:
     await it.meet()
     it.send_exactly(m.wide(it.make_welcome()))
     await it.fence()
-    for at, (head, width) in enumerate(zip(range(0xCC, 0xD4), (1, 2, 4, 8) * 2, strict=True), 40):
-        for kind in (b"\x04", bytes([head]) + (4).to_bytes(width, "big")):
-            it.send_exactly(b"\x92" + kind + bytes([head]) + at.to_bytes(width, "big"))
-            await it.expect("pong", t1=at)
+    await of_both_roles.wide_integers(it)
 
 
 @case(
@@ -189,12 +186,7 @@ async def _(it: SenderPlay) -> None:
     judged=False,
 )
 async def _(it: SenderPlay) -> None:
-    for what, data in EXTENSIONS.items():
-        await it.refused(f"{what}, in the place of a field", "invalid_field", b"\x92\x04" + data)
-    data = EXTENSIONS["fixext 1"]
-    await it.refused("one in a type to be ignored", "invalid_field", b"\x92\x40" + data)
-    await it.refused("one deep in a type to be ignored", "invalid_field", b"\x92\x40\x91\x81\xa1a" + data)
-    await it.refused("one in an element more", "invalid_field", b"\x93\x04\x01" + data)
+    await of_both_roles.extensions(it)
 
 
 @case(
@@ -279,20 +271,8 @@ async def _(it: SenderPlay) -> None:
 )
 async def _(it: SenderPlay) -> None:
     rows: list[tuple[str, str, object]] = [
-        ("size before whole", "message_too_large", bytes([0xC1]) * 4_097),
-        ("size before depth", "message_too_large", m.sized([64, m.nested(20)], 4_097)),
-        ("size before counts", "message_too_large", [64, [0] * 4_097]),
-        ("size before extensions", "message_too_large", b"\x93\x40\xd4\x05\x00\xc5\x10\x00" + bytes(4_096)),
-        ("size before type", "message_too_large", m.sized([32], 4_097)),
-        ("size before fields", "message_too_large", m.sized([4, None], 4_097)),
-        ("whole before type", "malformed", b"\x92\x20"),
-        ("depth before type", "limit_exceeded", [32, m.nested(8)]),
-        ("counts before type", "limit_exceeded", [32, [0] * 1_025]),
-        ("extensions before type", "invalid_field", b"\x92\x20\xd4\x05\x00"),
-        ("UTF-8 before type", "malformed", b"\x92\x20\xa1\xff"),
-        ("depth before fields", "limit_exceeded", [4, -1, m.nested(8)]),
+        *FIRST_RULES,
         ("UTF-8 before fields", "malformed", b"\x93\x1b\x00\xa1\xff"),
-        ("type before anything in it", "unknown_message", [32, 2**60, -5, 1.5]),
         ("fields before direction", "invalid_field", m.segment_end(0, 1)),
         ("fields before direction, absent ones", "invalid_field", [17]),
         ("fields before the feature", "invalid_field", m.mark_reached(0, "x")),

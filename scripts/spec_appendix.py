@@ -163,7 +163,9 @@ def appendix_b() -> str:
         "## Appendix B. Traces in hex",
         "",
         "Each message with its bytes, element by element, made from the SDK's codec by `scripts/spec_appendix.py`.",
-        "`→` is from the sender. PCM is shortened to a few samples.",
+        "`→` is from the sender. PCM is shortened to a few samples. The keys of a map stand in any order: compare what",
+        "your encoder makes by what it decodes to. Many more messages, and what comes of them, are in the",
+        "[test vectors](conformance/vectors/README.md).",
     ]
     for title, trace in TRACES:
         lines += ["", f"### {title}", "", "```"]

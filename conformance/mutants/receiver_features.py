@@ -148,6 +148,14 @@ FEATURES: Final = (
         ("receiver.data.before_its_sample",),
     ),
     Mutant(
+        "data of one position is handed out backwards",
+        "protocol/incoming.py",
+        "            heappush(segment.timed, (item.position, self._count, item))\n",
+        "            heappush(segment.timed, (item.position, -self._count, item))\n",
+        "LW-DATA-1",
+        ("receiver.data.of_one_position",),
+    ),
+    Mutant(
         "data for what was handed out already is dropped",
         "protocol/receiver_segments.py",
         "        if position > segment.audio.consumed:\n            if len(ahead)",

@@ -14,6 +14,14 @@ NUMBERED: Final = (
         ("receiver.numbered.refused_without_resume",),
     ),
     Mutant(
+        "what has to be numbered is taken bare",
+        "protocol/connection.py",
+        "            if entry.numbered and Feature.RESUME in self.features and kind is not Interrupt:\n",
+        "            if False:\n",
+        "LW-CONTROL-1",
+        ("receiver.numbered.bare_with_resume",),
+    ),
+    Mutant(
         "what is to be numbered is sent bare",
         "protocol/connection.py",
         "        if BY_MESSAGE[type(message)].numbered and Feature.RESUME in self.features:\n            try:",

@@ -77,6 +77,14 @@ FEATURES: Final = (
         ),
     ),
     Mutant(
+        "takes bare what has to be numbered",
+        "protocol/connection.py",
+        "            if entry.numbered and Feature.RESUME in self.features and kind is not Interrupt:\n",
+        "            if False:\n",
+        "LW-CONTROL-1",
+        ("sender.numbered.bare_with_resume",),
+    ),
+    Mutant(
         "takes a repeated message again",
         "protocol/numbered.py",
         "            self._acknowledge_at = now\n            return []",

@@ -117,9 +117,9 @@ func (r *Receiver) playbackEnded(s *incoming, position *uint64, interrupted, fai
 		}
 		position = &at
 	}
-	// What was heard to its end was played, though a cut came meanwhile.
+	// What was heard to its end was played, though a cut came meanwhile (LW-STREAM-4).
 	whole := s.done && !failed && (position != nil && *position == s.total ||
-		!interrupted && (!s.cut || position == nil))
+		position == nil && !interrupted && !s.cut)
 	wasCooling := r.cooling[s.id]
 	delete(r.cooling, s.id)
 	switch {

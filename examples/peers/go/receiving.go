@@ -229,7 +229,7 @@ func (r *Receiver) interrupt(m *wire.Interrupt) *wire.Error {
 	if m.Last < m.First {
 		return wire.Errorf(wire.InvalidField, "the last segment is below the first")
 	}
-	if m.Last > r.highest && !r.rememberCut(*m) {
+	if m.Last > r.highest && !r.rememberCut(wire.Interrupt{First: max(m.First, r.highest+1), Last: m.Last}) {
 		return wire.Errorf(wire.LimitExceeded, "more than %d interrupts of segments to come", maxEarlyCuts)
 	}
 	answer := &wire.Cut{First: m.First, Last: m.Last}

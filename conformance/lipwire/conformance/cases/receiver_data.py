@@ -87,6 +87,27 @@ async def _(it: ReceiverPlay) -> None:
 
 
 @case(
+    "receiver.data.of_one_position",
+    "LW-DATA-1",
+    why="of what belongs to one sample the second may correct the first",
+    features=DATA,
+    needs=("hold",),
+    options={"reading": False},
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    words = [f"word {one}" for one in range(1, 21)]
+    it.send(m.segment_start(1), *(m.data(1, 480, _word(word)) for word in words))
+    it.say(1, m.pcm(960), start=False)
+    await it.reported(1, received=960)
+    await it.fence()
+    await it.do("release")
+    await it.told("segment_end", segment=1, total=960)
+    came = [(entry.fields or {})["content"] for entry in it.seen("event data", segment=1, position=480)]
+    it.check(came == [_word(word) for word in words], "20 data, in the order in which they were sent", m.shown(came))
+
+
+@case(
     "receiver.data.late",
     "LW-DATA-1",
     why="what was handed out already can not wait for its data: that is handed out at once when it comes",

@@ -117,6 +117,19 @@ async def _(it: ReceiverPlay) -> None:
     await it.closes("out_of_state")
 
 
+@case(
+    "receiver.numbered.bare_with_resume",
+    "LW-CONTROL-1",
+    why="what goes round its number has no place among the others, and would be taken twice after a resume",
+    features=RESUME,
+    wire=True,
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    for name, message in {"segment_start": m.segment_start(1), "segment_end": m.segment_end(1, 0)}.items():
+        await it.refused(f"{name}, bare", "out_of_state", m.packed(message))
+
+
 # -- taking ----------------------------------------------------------------------------------------------------
 
 

@@ -118,6 +118,20 @@ async def _(it: SenderPlay) -> None:
     await it.closes("out_of_state")
 
 
+@case(
+    "sender.numbered.bare_with_resume",
+    "LW-CONTROL-1",
+    why="what goes round its number has no place among the others, and would be taken twice after a resume",
+    features=RESUME,
+    judged=False,
+)
+async def _(it: SenderPlay) -> None:
+    await it.open()
+    segment = await it.whole()
+    it.send_exactly(m.stream_started(segment))
+    await it.closes("out_of_state")
+
+
 # -- taking ----------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from . import (
     receiver_audio,
     receiver_credit,
+    receiver_crossings,
     receiver_features,
     receiver_playback,
     receiver_resume,
@@ -36,6 +37,8 @@ GROUPS: Final[dict[str, tuple[Mutant, ...]]] = {
     "Receiver: repair": receiver_features.REPAIR,
     "Receiver: numbered control": receiver_resume.NUMBERED,
     "Receiver: resume": receiver_resume.RESUME,
+    "Receiver: what comes together": receiver_crossings.CROSSINGS,
+    "Receiver: several sessions": receiver_crossings.SESSIONS,
     "Receiver: version 0": version_0.RECEIVER,
     "Sender: messages": sender_wire.WIRE,
     "Sender: opening, liveness, closing": sender_session.SESSION,

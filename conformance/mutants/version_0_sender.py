@@ -69,7 +69,7 @@ SENDER: Final = (
         "protocol/version0_sender.py",
         "        if sent:\n            self._outgoing",
         "        if True:\n            self._outgoing",
-        "LW-V0-2",
+        "LW-V0-12",
         ("sender.version0.nothing_sent",),
     ),
     Mutant(
@@ -77,7 +77,7 @@ SENDER: Final = (
         "protocol/version0_sender.py",
         "            if target in playing and len(playing) > 1:",
         "            if False:",
-        "LW-V0-2",
+        "LW-V0-13",
         ("sender.version0.one_that_was_sent",),
     ),
     Mutant(
@@ -184,7 +184,7 @@ SENDER: Final = (
         "protocol/version0_sender.py",
         "            self._segments.expire()\n",
         "            self._segments.expire()\n            self._outgoing.append((Channel.CONTROL, INTERRUPT))\n",
-        "LW-V0-2",
+        "LW-V0-20",
         ("sender.version0.no_ack",),
     ),
     Mutant(

@@ -155,9 +155,13 @@ def check_lead(it: SenderPlay, since: int, began: float) -> None:
     it.check(most <= LEAD, f"at most {LEAD:g} s ahead of real time", f"{most:.3f} s", "LW-V0-7")
 
 
-def well_spoken(it: SenderPlay, *, interrupts: int = 0) -> None:
-    """Check that nothing has come that version 0 does not have, and so many INTERRUPT in all."""
+def well_spoken(it: SenderPlay) -> None:
+    """Check that nothing has come that version 0 does not have."""
     strange = [one.data for one in heard(it) if one.kind == "strange"]
     it.check(not strange, "nothing but audio, INTERRUPT and segment_end", m.shown(strange), "LW-V0-2")
+
+
+def interrupts(it: SenderPlay, number: int, requirement: str) -> None:
+    """Check that so many INTERRUPT have come in all; ``requirement``: what one more, or less, offends."""
     came = count(it, "interrupt")
-    it.check(came == interrupts, f"{interrupts} INTERRUPT in all", f"{came}", "LW-V0-2")
+    it.check(came == number, f"{number} INTERRUPT in all", f"{came}", requirement)

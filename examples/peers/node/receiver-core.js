@@ -188,6 +188,7 @@ export class Receiver extends Peer {
     if (s.total !== null || missing || total < least || total > LONGEST) throw new LipwireError('invalid_position', 'total');
     this.checkReach(s, total);
     s.total = total;
+    this.timed?.reach(s, s.played ?? -1); // LW-MARK-1: those beyond the total are at the total
     this.deliver();
   }
 

@@ -15,6 +15,7 @@ from ..version0_sender import (
     count,
     ends,
     interrupt,
+    interrupts,
     result,
     speaks,
     taken,
@@ -216,6 +217,7 @@ async def _(it: SenderPlay) -> None:
     it.check((fields["position"] or 0) == 0 and not fields["exact"], "at 0, not exact", f"{fields}", "LW-V0-19")
     await whole(it, 480, 2)
     it.once("event stream_ended", segment=first)
+    interrupts(it, 0, "LW-V0-20")
     well_spoken(it)
 
 
@@ -240,7 +242,8 @@ async def _(it: SenderPlay) -> None:
         it.check(right, "at 0, interrupted", f"{fields}")
         it.check(not fields["exact"], "not exact", f"{fields}", "LW-V0-19")
     await whole(it, 480, 3)
-    well_spoken(it, interrupts=1)
+    interrupts(it, 1, "LW-V0-20")
+    well_spoken(it)
 
 
 @case0(

@@ -17,6 +17,7 @@ from ..version0_sender import (
     ends,
     heard,
     interrupt,
+    interrupts,
     result,
     speaks,
     taken,
@@ -49,7 +50,7 @@ async def _held_back(it: SenderPlay, cooldown: float) -> None:
     ack(it, 4_800)
     await result(it, first, 0, interrupted=True, requirement="LW-V0-15")
     await result(it, second, 4_800, interrupted=False, requirement="LW-V0-16")
-    well_spoken(it, interrupts=1)
+    well_spoken(it)
 
 
 @case0(
@@ -90,6 +91,7 @@ async def _(it: SenderPlay) -> None:
     ack(it, 480)
     await result(it, second, 480, interrupted=False, requirement="LW-V0-16")
     it.check_results(first, second)
+    interrupts(it, 0, "LW-V0-12")
     well_spoken(it)
 
 
@@ -122,7 +124,8 @@ async def _(it: SenderPlay) -> None:
     await it.ends(second, 0, interrupted=True, exact=None, requirement="LW-V0-12")
     await result(it, third, 480, interrupted=False, requirement="LW-V0-16")
     it.check_results(first, second, third)
-    well_spoken(it, interrupts=1)
+    interrupts(it, 1, "LW-V0-12")
+    well_spoken(it)
 
 
 @case0(
@@ -152,6 +155,7 @@ async def _(it: SenderPlay) -> None:
     await result(it, first, 9_600, interrupted=False, requirement="LW-V0-13")
     await result(it, second, sent, interrupted=None, requirement="LW-V0-13")
     await result(it, third, 480, interrupted=False, requirement="LW-V0-13")
+    interrupts(it, 0, "LW-V0-13")
     well_spoken(it)
 
 
@@ -172,6 +176,7 @@ async def _(it: SenderPlay) -> None:
     await result(it, first, 4_800, interrupted=None, requirement="LW-V0-13")
     await result(it, second, 4_800, interrupted=False, requirement="LW-V0-13")
     await result(it, third, 480, interrupted=False, requirement="LW-V0-13")
+    interrupts(it, 0, "LW-V0-13")
     well_spoken(it)
 
 
@@ -247,6 +252,7 @@ async def _(it: SenderPlay) -> None:
     it.check(following == m.pcm(480, 2), "its end, and then the second", f"{len(following)} bytes", "LW-V0-10")
     ack(it, 480)
     await result(it, second, 480, interrupted=False, requirement="LW-V0-16")
+    interrupts(it, 0, "LW-V0-15")
     well_spoken(it)
 
 

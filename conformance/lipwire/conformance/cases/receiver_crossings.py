@@ -1,0 +1,376 @@
+"""What comes together at a receiver: a cut and late reports, a gap and a pause, a resume and what was under way."""
+
+import asyncio
+from typing import Final
+
+from .. import messages as m
+from ..case import case
+from ..driver import HarnessError
+from ..play import PATIENCE
+from ..receiver_play import ReceiverPlay
+
+RESUME: Final = ("resume",)
+LASTS: Final = {"resume": 60_000}
+NO_CONCEALING: Final = {"repair_timeout": 60_000}
+LONG: Final = 5.0
+"""The longest cooldown that there is."""
+
+
+async def _gap(it: ReceiverPlay, segment: int) -> bytes:
+    """Send a segment without the samples from 480 to 960; gives all of them."""
+    pcm = m.pcm(1_440, segment)
+    it.send(m.segment_start(segment))
+    it.send_audio(segment, pcm[:960])
+    it.send_audio(segment, pcm[1_920:], position=960)
+    it.send(m.segment_end(segment, 1_440))
+    await it.reported(segment, highest=1_440)
+    return pcm
+
+
+async def _filled(it: ReceiverPlay, segment: int, pcm: bytes) -> None:
+    """Send what was missing, and wait until it has arrived."""
+    it.send_audio(segment, pcm[960:1_920], position=480)
+    await it.reported(segment, received=1_440)
+
+
+# -- a cut, and what the consumer says after it ----------------------------------------------------------------
+
+
+@case(
+    "receiver.interrupt.repeats_do_not_put_off_the_end",
+    "LW-INTERRUPT-7",
+    why="an interrupt is repeated until its cut arrives: the grace runs from the first, or a segment never ends",
+    options={"limits": {"grace": 600}},
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    await it.whole(1)
+    await it.do("played", segment=1, position=240)
+    await it.cut(1)
+    until = it.now() + PATIENCE * it.patience
+    while not it.seen("stream_ended", segment=1) and it.now() < until:
+        it.send(m.interrupt(1))
+        await asyncio.sleep(0.2)
+    it.require(bool(it.seen("stream_ended", segment=1)), "its end, while the interrupt is repeated", it.lately())
+    await it.ended(1, 240, interrupted=True, cause=1)
+
+
+@case(
+    "receiver.interrupt.heard_after_the_cut",
+    "LW-INTERRUPT-7",
+    why="a consumer goes on playing for a moment after a cut: what it reports then was heard as well",
+    options={"limits": {"grace": 500}},
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    for segment in range(1, 6):
+        await it.whole(segment, 960)
+        await it.do("played", segment=segment, position=240)
+        cut_at = it.now()
+        await it.cut(segment)
+        await it.do("played", segment=segment, position=480)
+        await it.do("fence")
+        if it.now() - cut_at < 0.5:
+            await it.ended(segment, 480, interrupted=True, cause=1)
+            return
+        await it.expect("stream_ended", segment=segment)
+    raise HarnessError("this machine is too slow to report something within 0.5 s")
+
+
+@case(
+    "receiver.playback.started_after_the_cut",
+    "LW-STREAM-1",
+    why="a report of the first sample may cross the interrupt: it was heard, and its end has not been reported yet",
+    options={"limits": {"grace": 60_000}},
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    await it.whole(1)
+    await it.cut(1)
+    await it.do("stream_started", segment=1)
+    await it.expect("stream_started", segment=1)
+    await it.finish(1, 240, interrupted=True)
+    end = await it.ended(1, 240, interrupted=True, cause=1, requirement="LW-STREAM-1")
+    await it.fence()
+    it.none("stream_started", since=end.index)
+
+
+# -- nothing is concealed while the consumer does not wait -----------------------------------------------------
+
+
+@case(
+    "receiver.repair.not_concealed_in_a_pause",
+    "LW-PAUSE-3",
+    "LW-REPAIR-7",
+    why="a consumer that holds playback waits for no sample: what is missing has the length of the pause to come",
+    features=("repair", "pause"),
+    options={"limits": {"repair_timeout": 100}},
+)
+async def _(it: ReceiverPlay) -> None:
+    it.auto.discard("repair")
+    await it.open()
+    it.send(m.pause())
+    await it.told("paused")
+    pcm = await _gap(it, 1)
+    await asyncio.sleep(0.4)
+    await _filled(it, 1, pcm)
+    it.send(m.unpause())
+    await it.heard(1, pcm, requirement="LW-REPAIR-7")
+    it.none("event audio", concealed=True)
+
+
+@case(
+    "receiver.repair.not_concealed_in_the_cooldown",
+    "LW-REPAIR-7",
+    why="while the consumer resets it waits for no sample either",
+    features=("repair",),
+    needs=("reset",),
+    options={"limits": {"repair_timeout": 100, "cooldown": 5_000, "grace": 60_000}},
+)
+async def _(it: ReceiverPlay) -> None:
+    it.auto.discard("repair")
+    await it.open()
+    await it.whole(1)
+    cut_at = it.now()
+    await it.cut(1)
+    pcm = await _gap(it, 2)
+    await asyncio.sleep(0.4)
+    await _filled(it, 2, pcm)
+    filled = it.now()
+    await it.do("reset")
+    if filled - cut_at < LONG:  # or it was waited for after all, on this machine
+        await it.heard(2, pcm)
+        it.none("event audio", concealed=True)
+
+
+# -- a resume, and what was under way --------------------------------------------------------------------------
+
+
+@case(
+    "receiver.resume.asks_for_a_gap_again",
+    "LW-REPAIR-1",
+    why="what was missing when the transport was lost is still missing, and the nacks were lost with it",
+    features=("repair", "resume"),
+    options={"limits": {**LASTS, **NO_CONCEALING}},
+)
+async def _(it: ReceiverPlay) -> None:
+    it.auto.discard("repair")
+    await it.open()
+    pcm = await _gap(it, 1)
+    it.drop()
+    since = len(it.trace)
+    await it.resume()
+
+    def asked() -> set[int]:
+        nacks = (entry.message for entry in it.seen("nack", since=since, segment=1))
+        return {at for nack in nacks for gap in nack.missing for at in range(*gap)}
+
+    await it.until(lambda: asked() >= set(range(480, 960)), "nacks of segment 1 for 480 to 960", "LW-REPAIR-1")
+    await _filled(it, 1, pcm)
+    await it.heard(1, pcm)
+
+
+@case(
+    "receiver.resume.the_cooldown_goes_on",
+    "LW-COOLDOWN-1",
+    why="the network has nothing to do with how long the consumer takes to reset",
+    features=RESUME,
+    needs=("reset",),
+    options={"limits": {**LASTS, "cooldown": 5_000, "grace": 60_000}},
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    await it.whole(1)
+    cut_at = it.now()
+    await it.cut(1)
+    it.drop()
+    await it.resume()
+    pcm = m.pcm(960, 2)
+    it.say(2, pcm)
+    await it.reported(2, received=960)
+    await it.fence()
+    begun = it.seen("event segment_start", segment=2)
+    held = not begun or begun[0].at - cut_at >= LONG * 0.99  # a machine may be that slow
+    it.check(held, "segment 2 held back", "its beginning was handed out")
+    await it.do("reset")
+    await it.heard(2, pcm)
+
+
+@case(
+    "receiver.resume.hello_repeated",
+    "LW-OPEN-9",
+    why="the hello that resumes may be repeated as the first one may, and has the same answer",
+    features=RESUME,
+    options={"limits": LASTS},
+    wire=True,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    await it.goes_on()
+    it.drop()
+    first = await it.resume()
+    hello = [entry for entry in it.trace if entry.name == "hello"][-1]
+    for when in ("at once", "in use"):
+        it.send_exactly(hello.data)
+        repeat = await it.expect("welcome")
+        it.check(repeat.data == first.data, f"{when}: the same welcome", f"{repeat.data!r} after {first.data!r}")
+        await it.goes_on()
+
+
+@case(
+    "receiver.resume.progress_repeated",
+    "LW-PROGRESS-5",
+    why="a segment that was live before the loss is live after it, and its reports may be lost there, too",
+    features=RESUME,
+    options={"limits": LASTS},
+    transports=("webrtc",),
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    it.say(1, m.pcm(480), end=False)
+    await it.reported(1, received=480)
+    it.drop()
+    since = len(it.trace)
+    await it.resume()
+    await it.until(lambda: len(it.seen("progress", since=since, segment=1)) >= 3, "progress of segment 1, three times")
+
+
+@case(
+    "receiver.resume.first_of_a_later_generation",
+    "LW-CLOSE-5",
+    why="a sender whose first tries came to nothing counts them: the first hello that arrives may be its third",
+    wire=True,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open(generation=3)
+    await it.goes_on()
+
+
+# -- silence ---------------------------------------------------------------------------------------------------
+
+
+@case(
+    "receiver.liveness.audio_counts",
+    "LW-LIVE-3",
+    why="audio has a way of its own through most implementations, and shows that its sender is there as well",
+    options={"limits": {"keepalive": 300}},
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    for _ in range(5):  # on a machine that stands still for so long, the silence is real: then once more
+        other = await it.beside()
+        other.auto.discard("pong")
+        await other.open()
+        other.send(m.segment_start(1))
+        widest, last = 0.0, it.now()
+        until, position = last + 1.5, 0
+        while it.now() < until and not other.over:
+            other.send_audio(1, m.pcm(240), position=position)
+            position += 240
+            await asyncio.sleep(0.05)
+            widest, last = max(widest, it.now() - last), it.now()
+        over = other.over
+        if not over or widest < 0.3:
+            break
+        await other.leave()
+    it.check(not over, "it stays for 1.5 s of audio", other.lately())
+    await other.leave()
+
+
+@case(
+    "receiver.liveness.silent_from_the_beginning",
+    "LW-LIVE-3",
+    why="a sender that is gone right after its hello would hold its place for ever",
+    options={"limits": {"keepalive": 200}},
+    wire=True,
+)
+async def _(it: ReceiverPlay) -> None:
+    it.auto.discard("pong")
+    await it.open()
+    it.dropped = True  # as it has to
+    await it.transport_ends()
+    it.none("close")
+
+
+# -- marks, data, audio that comes early -----------------------------------------------------------------------
+
+
+@case(
+    "receiver.marks.in_any_order",
+    "LW-MARK-1",
+    why="marks are reached as they are heard, in whatever order they were set",
+    features=("marks",),
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    it.send(m.segment_start(1), m.mark(1, 960, "c"), m.mark(1, 240, "a"), m.mark(1, 480, "b"))
+    it.say(1, m.pcm(960), start=False)
+    await it.told("segment_end", segment=1, total=960)
+    for position, name, names in ((300, "a", ["a"]), (500, "b", ["a", "b"]), (960, "c", ["a", "b", "c"])):
+        await it.do("played", segment=1, position=position)
+        await it.expect("mark_reached", segment=1, name=name)
+        await it.fence()
+        have = [entry.message.name for entry in it.seen("mark_reached", segment=1)]
+        it.check(have == names, f"{names} at {position}", f"{have}")
+
+
+@case(
+    "receiver.marks.heard_before_the_end_came",
+    "LW-MARK-1",
+    why="that all has been heard is known when the total comes: a mark beyond it is reached then",
+    features=("marks",),
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    it.send(m.segment_start(1), m.mark(1, 4_800, "beyond"))
+    it.say(1, m.pcm(480), start=False, end=False)
+    await it.heard(1, m.pcm(480))
+    await it.do("played", segment=1, position=480)
+    await it.reported(1, played=480)
+    await it.fence()
+    it.none("mark_reached")
+    it.send(m.segment_end(1, 480))
+    await it.expect("mark_reached", segment=1, name="beyond")
+
+
+@case(
+    "receiver.data.late_at_the_position",
+    "LW-DATA-2",
+    "LW-DATA-1",
+    why="data at just the consumed position is late, not ahead: however much of it comes, it is no reason to close",
+    features=("data",),
+    needs=("hold",),
+    options={"reading": False},
+    seconds=120.0,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    it.send(m.segment_start(1))
+    for number in range(300):
+        it.send(m.data(1, 0, {"com.example.number": number}))
+    await it.goes_on()
+    it.send(m.segment_end(1, 0))
+    await it.do("release")
+    await it.told("segment_end", segment=1, total=0)
+    told = [(entry.fields or {})["content"]["com.example.number"] for entry in it.seen("event data")]
+    it.check(len(told) >= 256, "256 of them, at least", f"{len(told)}", "LW-DATA-1")
+
+
+@case(
+    "receiver.audio.of_many_segments_early",
+    "LW-AUDIO-9",
+    why="more segments than are held may overtake their starts: the rest is as if lost, and asked for",
+    features=("repair",),
+    options={"limits": NO_CONCEALING},
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    segments = range(1, 13)
+    for segment in segments:
+        it.send_audio(segment, m.pcm(480, segment))
+    await it.goes_on()
+    for segment in segments:
+        it.send(m.segment_start(segment), m.segment_end(segment, 480))
+    for segment in segments:
+        await it.heard(segment, m.pcm(480, segment))
+        await it.told("segment_end", segment=segment, total=480)

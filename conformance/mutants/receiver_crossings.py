@@ -98,7 +98,7 @@ CROSSINGS: Final = (
         "        if hmac.compare_digest(credential, expected):\n",
         "        if hmac.compare_digest(credential[: len(expected)], expected):\n",
         "LW-RESUME-4",
-        ("receiver.resume.credential_that_is_longer",),
+        ("receiver.resume.wrong_secret",),
     ),
     Mutant(
         "audio does not count as heard from its sender",
@@ -133,12 +133,12 @@ CROSSINGS: Final = (
         ("receiver.marks.heard_before_the_end_came",),
     ),
     Mutant(
-        "data at the consumed position counts as ahead",
-        "protocol/receiver_segments.py",
-        "        if position > segment.audio.consumed:\n",
-        "        if position >= segment.audio.consumed:\n",
+        "data at just the consumed position counts as ahead",
+        "protocol/incoming.py",
+        "        while ahead and ahead[0][0] <= consumed:\n",
+        "        while ahead and ahead[0][0] < consumed:\n",
         "LW-DATA-2",
-        ("receiver.data.late_at_the_position",),
+        ("receiver.data.up_to_the_consumed_position",),
     ),
     Mutant(
         "audio of a ninth segment to come closes the session",
@@ -176,7 +176,8 @@ SESSIONS: Final = (
         "protocol/incoming.py",
         "        return sum(segment.count_ahead() for segment in self.receiving.values())\n",
         "        Incoming.every = {**getattr(Incoming, 'every', {}), id(self): self}\n"
-        "        return sum(one.count_ahead() for other in Incoming.every.values() for one in other.receiving.values())\n",
+        "        every = Incoming.every.values()\n"
+        "        return sum(s.count_ahead() for one in every for s in one.receiving.values())\n",
         "LW-DATA-3",
         ("receiver.sessions.data_of_each",),
     ),
@@ -185,7 +186,8 @@ SESSIONS: Final = (
         "protocol/liveness.py",
         "        if second != self._pong_second:\n            self._pong_second, self._pongs = second, 0\n"
         "        self._pongs += 1\n        if self._pongs > _PONGS_PER_SECOND:\n",
-        "        every = Liveness.__dict__.get('every') or {'pongs': 0}\n        Liveness.every = every\n        if second != every.get('second'):\n            every.update(second=second, pongs=0)\n"
+        "        every = Liveness.__dict__.get('every') or {'pongs': 0}\n        Liveness.every = every\n"
+        "        if second != every.get('second'):\n            every.update(second=second, pongs=0)\n"
         "        every['pongs'] += 1\n        if every['pongs'] > _PONGS_PER_SECOND:\n",
         "LW-LIVE-1",
         ("receiver.sessions.pings_of_each",),
@@ -214,7 +216,8 @@ SESSIONS: Final = (
         "                audio = await self._open",
         "            audio = self._sessions.get(hello.session)\n"
         "            if audio is not None and len(self._sessions) >= self._max_sessions:\n"
-        "                raise RemoteProtocolError(CloseCode.BUSY, 'full', retry=_RETRY_MS)\n            if audio is None:\n"
+        "                raise RemoteProtocolError(CloseCode.BUSY, 'full', retry=_RETRY_MS)\n"
+        "            if audio is None:\n"
         "                audio = await self._open",
         "LW-RESUME-5",
         ("receiver.sessions.resumed_in_its_place",),

@@ -225,6 +225,7 @@ async def _(it: ReceiverPlay) -> None:
     "receiver.repair.many_ranges",
     "LW-REPAIR-2",
     "LW-REPAIR-1",
+    "LW-WIRE-4",
     why="a nack names 32 ranges at the most; what is beyond is in another one",
     features=REPAIR,
     options=NO_CONCEALING,
@@ -243,7 +244,7 @@ async def _(it: ReceiverPlay) -> None:
         it.check(1 <= len(gaps) <= 32, "1 to 32 ranges", f"{len(gaps)}")
         apart = all(before[1] < after[0] for before, after in pairwise(gaps))
         it.check(apart, "ranges that ascend and lie apart", f"{gaps}")
-    it.none("malformed")
+    it.none("malformed", requirement="LW-WIRE-4")
     for run in range(0, 80, 2):
         it.send_audio(1, pcm[run * 48 : run * 48 + 48], position=run * 24, chunk=24)
     await it.heard(1, pcm, requirement="LW-REPAIR-1")

@@ -137,6 +137,7 @@ async def _(it: ReceiverPlay) -> None:
         "one bit wrong": it.secret[:-1] + bytes([it.secret[-1] ^ 1]),
         "half of it": it.secret[:16] if len(it.secret) > 16 else it.secret[:15] + b"\0",
         "the session id": it.session,
+        "the secret and a byte more": it.secret + b"\0" if len(it.secret) < 64 else it.secret[:-1],
     }
     for name, guess in guesses.items():
         it.step(f"a credential that is {name}")

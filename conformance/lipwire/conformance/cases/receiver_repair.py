@@ -13,6 +13,15 @@ NO_CONCEALING: Final = {"limits": {"repair_timeout": 60_000}}
 NACK_DELAY: Final = 0.020
 
 
+def with_a_gap(it: ReceiverPlay, segment: int = 1) -> bytes:
+    """Send a segment of 1,440 samples without those from 480 to 960, and without its end; gives all of them."""
+    pcm = m.pcm(1_440, segment)
+    it.send(m.segment_start(segment))
+    it.send_audio(segment, pcm[:960])
+    it.send_audio(segment, pcm[1_920:], position=960)
+    return pcm
+
+
 def _asked(it: ReceiverPlay, segment: int, since: int = 0) -> set[int]:
     """The samples that nacks have named."""
     nacks = (entry.message for entry in it.seen("nack", since=since, segment=segment))
@@ -43,11 +52,8 @@ async def _asks_for(it: ReceiverPlay, segment: int, *gaps: tuple[int, int]) -> N
 async def _(it: ReceiverPlay) -> None:
     it.auto.discard("repair")
     await it.open()
-    pcm = m.pcm(1_440)
-    it.send(m.segment_start(1))
-    it.send_audio(1, pcm[:960])
     began = it.now()
-    it.send_audio(1, pcm[1_920:], position=960)
+    pcm = with_a_gap(it)
     nack = await it.expect("nack", segment=1, requirement="LW-REPAIR-2")
     await _asks_for(it, 1, (480, 960))
     waited = nack.at - began
@@ -146,10 +152,7 @@ async def _(it: ReceiverPlay) -> None:
     it.auto.discard("repair")
     await it.open()
     for segment in (1, 2, 3):
-        pcm = m.pcm(1_440, segment)
-        it.send(m.segment_start(segment))
-        it.send_audio(segment, pcm[:960])
-        it.send_audio(segment, pcm[1_920:], position=960)
+        with_a_gap(it, segment)
         it.send(m.segment_end(segment, 1_440))
     for segment in (3, 2, 1):
         await _asks_for(it, segment, (480, 960))

@@ -6,8 +6,8 @@ from typing import Final
 from .. import messages as m
 from ..case import case
 from ..receiver_play import ReceiverPlay
+from .receiver_repair import REPAIR, with_a_gap
 
-REPAIR: Final = ("repair",)
 SOON: Final = {"limits": {"repair_timeout": 100}}
 SOONEST: Final = 0.095
 """Seconds before which nothing is concealed then; two clocks are read."""
@@ -29,11 +29,8 @@ def _silence(samples: int) -> bytes:
 async def _(it: ReceiverPlay) -> None:
     it.auto.discard("repair")
     await it.open()
-    pcm = m.pcm(1_440)
-    it.send(m.segment_start(1))
-    it.send_audio(1, pcm[:960])
     began = it.now()
-    it.send_audio(1, pcm[1_920:], position=960)
+    pcm = with_a_gap(it)
     await it.heard(1, pcm[:960])
     await it.heard(1, _silence(480), start=480, concealed=True)
     first = it.seen("event audio", segment=1, concealed=True)[0].at - began
@@ -152,10 +149,7 @@ async def _(it: ReceiverPlay) -> None:
 async def _(it: ReceiverPlay) -> None:
     it.auto.discard("repair")
     await it.open()
-    pcm = m.pcm(1_440)
-    it.send(m.segment_start(1))
-    it.send_audio(1, pcm[:960])
-    it.send_audio(1, pcm[1_920:], position=960)
+    pcm = with_a_gap(it)
     it.send(m.segment_end(1, 1_440))
     await it.reported(1, highest=1_440)
     await asyncio.sleep(0.3)
@@ -177,10 +171,7 @@ async def _(it: ReceiverPlay) -> None:
 async def _(it: ReceiverPlay) -> None:
     it.auto.discard("repair")
     await it.open()
-    pcm = m.pcm(1_440)
-    it.send(m.segment_start(1))
-    it.send_audio(1, pcm[:960])
-    it.send_audio(1, pcm[1_920:], position=960)
+    pcm = with_a_gap(it)
     await it.reported(1, highest=1_440)
     it.drop()
     await asyncio.sleep(0.1)  # it sees that

@@ -1,7 +1,7 @@
 """What a sender cuts when it interrupts, and what becomes of it (SPEC §10)."""
 
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from .. import messages as m
 from ..case import case
@@ -17,6 +17,25 @@ async def interrupt(it: SenderPlay, segment: int | None = None) -> Entry:
     """Interrupt everything, or one segment; gives the next interrupt."""
     await it.do("interrupt", segment=segment)
     return await it.expect("interrupt", requirement="LW-INTERRUPT-2")
+
+
+async def unconfirmed(it: SenderPlay) -> tuple[int, Any]:
+    """Open, let it say a segment and interrupt that, and confirm nothing; gives the id and the interrupt."""
+    it.auto.discard("cut")
+    await it.open()
+    segment = await it.say(m.pcm(960))
+    await it.arrives(segment, 960)
+    return segment, (await interrupt(it)).message
+
+
+async def one_under_way(it: SenderPlay, *waiting: int) -> list[int]:
+    """Open, and let it say a segment of three windows, and behind it some of so many samples; gives their ids."""
+    it.auto.discard("consume")
+    await it.open(limits={"window": FLOOR})
+    said = [await it.say(m.pcm(samples, seed)) for seed, samples in enumerate((3 * FLOOR, *waiting), 1)]
+    await it.arrives(said[0], 480)
+    await it.settle()
+    return said
 
 
 async def after(it: SenderPlay, found: Entry) -> int:
@@ -38,11 +57,7 @@ def check_silent(it: SenderPlay, segment: int, since: int = 0) -> None:
     why="the user breaks in: nothing more of what waits or is under way is sent, and the answer is",
 )
 async def _(it: SenderPlay) -> None:
-    it.auto.discard("consume")
-    await it.open(limits={"window": FLOOR})
-    first, second = await it.say(m.pcm(7_200)), await it.say(m.pcm(480, 2))
-    await it.arrives(first, 480)
-    await it.settle()
+    first, second = await one_under_way(it, 480)
     found = await interrupt(it)
     named = found.message
     it.check(named.first <= first <= named.last, f"an interrupt that names segment {first}", f"{named}")
@@ -141,11 +156,7 @@ async def _(it: SenderPlay) -> None:
     why="the end of a cut stream is its result, whether or not the cut has been confirmed",
 )
 async def _(it: SenderPlay) -> None:
-    it.auto.discard("cut")
-    await it.open()
-    segment = await it.say(m.pcm(960))
-    await it.arrives(segment, 960)
-    found = (await interrupt(it)).message
+    segment, found = await unconfirmed(it)
     it.end_stream(segment, 480, interrupted=True, cause=1)
     await it.ends(segment, 480, interrupted=True)
     it.confirm(found.first, found.last)
@@ -179,11 +190,7 @@ async def _(it: SenderPlay) -> None:
     needs=("interrupt_one",),
 )
 async def _(it: SenderPlay) -> None:
-    it.auto.discard("consume")
-    await it.open(limits={"window": FLOOR})
-    first, second, third = await it.say(m.pcm(7_200)), await it.say(m.pcm(480, 2)), await it.say(m.pcm(480, 3))
-    await it.arrives(first, 480)
-    await it.settle()
+    first, second, third = await one_under_way(it, 480, 480)
     await it.do("interrupt", segment=second)
     it.auto.add("consume")
     it.report(first)
@@ -213,11 +220,7 @@ async def _(it: SenderPlay) -> None:
     options={"limits": {"grace": 60_000}},
 )
 async def _(it: SenderPlay) -> None:
-    it.auto.discard("consume")
-    await it.open(limits={"window": FLOOR})
-    first, second = await it.say(m.pcm(7_200)), await it.say(m.pcm(480, 2))
-    await it.arrives(first, 480)
-    await it.settle()
+    first, second = await one_under_way(it, 480)
     await it.do("interrupt", segment=second)
     it.auto.add("consume")
     it.report(first)
@@ -265,11 +268,7 @@ async def _(it: SenderPlay) -> None:
     needs=("interrupt_one",),
 )
 async def _(it: SenderPlay) -> None:
-    it.auto.discard("consume")
-    await it.open(limits={"window": FLOOR})
-    first, second = await it.say(m.pcm(7_200)), await it.say(m.pcm(960, 2))
-    await it.arrives(first, 480)
-    await it.settle()
+    first, second = await one_under_way(it, 960)
     found = await interrupt(it, first)
     named = found.message
     it.check(named.first == named.last == first, f"an interrupt of {first} alone", f"{named}")
@@ -287,11 +286,7 @@ async def _(it: SenderPlay) -> None:
     why="users break in again: the second interrupt is one of its own, though the first was not confirmed",
 )
 async def _(it: SenderPlay) -> None:
-    it.auto.discard("cut")
-    await it.open()
-    first = await it.say(m.pcm(960))
-    await it.arrives(first, 960)
-    one = (await interrupt(it)).message
+    first, one = await unconfirmed(it)
     second = await it.say(m.pcm(960, 2))
     if await it.find("audio", segment=second, within=1.0) is None:
         it.confirm(one.first, one.last)  # it may wait for that, though it need not

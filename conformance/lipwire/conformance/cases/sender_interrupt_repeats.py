@@ -9,7 +9,7 @@ from .. import messages as m
 from ..case import case
 from ..sender_play import SenderPlay
 from ..trace import Entry
-from .sender_interrupt import interrupt
+from .sender_interrupt import interrupt, unconfirmed
 
 REPEAT: Final = 0.5
 """Seconds from one repeat of an interrupt to the next, in the end."""
@@ -82,11 +82,7 @@ async def _(it: SenderPlay) -> None:
     transports=("webrtc",),
 )
 async def _(it: SenderPlay) -> None:
-    it.auto.discard("cut")
-    await it.open()
-    segment = await it.say(m.pcm(960))
-    await it.arrives(segment, 960)
-    found = (await interrupt(it)).message
+    _, found = await unconfirmed(it)
     await check_repeats(it, 5)
     for one in it.seen("interrupt"):
         it.check(one.message == found, f"the same as the first: {found}", f"{one.message}")
@@ -101,11 +97,7 @@ async def _(it: SenderPlay) -> None:
     transports=("webrtc",),
 )
 async def _(it: SenderPlay) -> None:
-    it.auto.discard("cut")
-    await it.open()
-    segment = await it.say(m.pcm(960))
-    await it.arrives(segment, 960)
-    await interrupt(it)
+    segment, _ = await unconfirmed(it)
     await check_repeats(it, 2)
     it.end_stream(segment, 480, interrupted=True, cause=1)
     await it.ends(segment, 480, interrupted=True)
@@ -140,11 +132,7 @@ async def _(it: SenderPlay) -> None:
     transports=("webrtc",),
 )
 async def _(it: SenderPlay) -> None:
-    it.auto.discard("cut")
-    await it.open()
-    first = await it.say(m.pcm(960))
-    await it.arrives(first, 960)
-    await interrupt(it)
+    first, _ = await unconfirmed(it)
     second = await it.say(m.pcm(960, 2))
     await it.arrives(second, 960)
     await it.do("interrupt", segment=None)
@@ -161,11 +149,7 @@ async def _(it: SenderPlay) -> None:
     transports=("webrtc",),
 )
 async def _(it: SenderPlay) -> None:
-    it.auto.discard("cut")
-    await it.open()
-    segment = await it.say(m.pcm(960))
-    await it.arrives(segment, 960)
-    await interrupt(it)
+    await unconfirmed(it)
     await check_repeats(it, 4)
     # On media it may also come with a number, among the copies of what was not acknowledged.
     first, *repeats = on(it, Channel.CONTROL)

@@ -80,6 +80,7 @@ def table(results: list[Caught]) -> str:
         "",
         "Made by `python -m simulator --planted`: each bug is planted alone in a copy of the cores, and sessions are",
         f"run from seed 0 on, at most {MOST_SEEDS:,}, until a promise is broken. *Seeds* is how many that took.",
+        f"All files are in `{CORES}`.",
         "",
         f"{len(results)} planted, {len(caught)} caught.",
         "",

@@ -21,6 +21,7 @@ _HEAD: Final = """\
 Made by `python -m conformance.mutants`: each mutant is the SDK with one behaviour wrong, such as implementers get
 wrong, run behind the reference driver. It counts as caught when a case fails because of the very requirement that the
 mutant breaks. *Cases* is how many of those that name that requirement do so (counted by `--hunt`).
+`PART/FILE` is `PART/lipwire/PART/FILE` in the repository.
 
 """
 

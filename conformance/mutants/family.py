@@ -14,6 +14,7 @@ from . import (
     receiver_session,
     receiver_wire,
     sender_audio,
+    sender_features,
     sender_playback,
     sender_resume,
     sender_session,
@@ -47,7 +48,10 @@ GROUPS: Final[dict[str, tuple[Mutant, ...]]] = {
     "Sender: credit and progress": sender_audio.CREDIT,
     "Sender: interrupts": sender_playback.INTERRUPT,
     "Sender: playback": sender_playback.PLAYBACK,
-    "Sender: repair, resume, features": sender_resume.FEATURES,
+    "Sender: pause, marks, data, custom": sender_features.FEATURES,
+    "Sender: repair": sender_features.REPAIR,
+    "Sender: numbered control": sender_resume.NUMBERED,
+    "Sender: resume": sender_resume.RESUME,
     "Sender: version 0": version_0_sender.SENDER,
 }
 MUTANTS: Final = tuple(mutant for group in GROUPS.values() for mutant in group)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wired import BOTH, MEMORY, ROOM, WEBRTC, Player, Wired, frames
+from wired import BOTH, GOOD, MEMORY, ROOM, WEBRTC, Player, Wired, frames
 
 from lipwire.protocol import items
 from lipwire.protocol import messages as m
@@ -17,7 +17,6 @@ from lipwire.protocol.receiver import read_hello
 from lipwire.protocol.states import SessionState
 from lipwire.transports.link import Faults, FaultyLink
 
-GOOD = Faults(delay=0.03)
 BAD = Faults(delay=0.03, jitter=0.01, loss=0.2, reorder=0.2, duplicate=0.05)
 
 

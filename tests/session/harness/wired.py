@@ -14,13 +14,17 @@ from lipwire.protocol.errors import CloseCode, RemoteProtocolError
 from lipwire.protocol.events import ConsumerReset, Event, InterruptConfirmed, SessionOpened, StreamEnded
 from lipwire.protocol.registry import Feature
 from lipwire.protocol.states import SegmentState, SessionState
+from lipwire.transports.link import Faults
 from simulator.player import Player
 from simulator.samples import MONO, pcm
 from simulator.world import BOTH, MEMORY, ROOM, WEBRTC, Connected, World
 
 __all__ = [
-    "ALL_FEATURES", "BOTH", "MEMORY", "MONO", "ROOM", "WEBRTC", "Connected", "Player", "Wired", "frames", "pcm",
+    "ALL_FEATURES", "BOTH", "GOOD", "MEMORY", "MONO", "ROOM", "WEBRTC", "Connected", "Player", "Wired", "frames", "pcm",
 ]  # fmt: skip
+
+GOOD = Faults(delay=0.03)
+"""A network that loses nothing."""
 
 
 class Wired(World):

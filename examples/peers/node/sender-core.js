@@ -355,7 +355,7 @@ export class Sender extends Peer {
     if (this.paused) this.expires += t - (this.watchedAt ?? t); // a pause holds it
     this.watchedAt = t;
     if (!outstanding || this.paused || t < this.expires) return;
-    s.result = { position: s.played ?? 0, interrupted: true, cause: 'no report', exact: false }; // LW-STREAM-8
+    s.result = { position: s.played ?? 0, interrupted: true, cause: 'no report', exact: !s.started }; // LW-STREAM-8
     if (s.isCut) this.goOn();
     else this.cut([s]);
   }

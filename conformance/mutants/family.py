@@ -14,6 +14,7 @@ from . import (
     receiver_session,
     receiver_wire,
     sender_audio,
+    sender_crossings,
     sender_features,
     sender_playback,
     sender_resume,
@@ -52,6 +53,7 @@ GROUPS: Final[dict[str, tuple[Mutant, ...]]] = {
     "Sender: repair": sender_features.REPAIR,
     "Sender: numbered control": sender_resume.NUMBERED,
     "Sender: resume": sender_resume.RESUME,
+    "Sender: what comes together": sender_crossings.CROSSINGS,
     "Sender: version 0": version_0_sender.SENDER,
 }
 MUTANTS: Final = tuple(mutant for group in GROUPS.values() for mutant in group)

@@ -14,11 +14,11 @@ from typing import Any
 
 from .corpus import CORPUS, grow, read, text_of
 from .machines import SETUPS
-from .run import Failed, Runner, Tally, minimised, replay
+from .run import Failed, HarnessFault, Runner, Tally, minimised, replay
 
 
 def main() -> int:
-    """Run the command; gives its exit status."""
+    """Run the command; gives its exit status: 1 for a fault of a machine, 3 for one of the fuzzer."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description="Hostile messages through every state machine.")
     parser.add_argument("--messages", type=int, default=1_000_000, help="how many, at least (1000000)")
     parser.add_argument("--seed", type=int, default=0)
@@ -51,6 +51,12 @@ def main() -> int:
     except Failed as failed:
         _tell(failed, options.seed, index)
         return 1
+    except HarnessFault as fault:
+        traceback.print_exception(fault.__cause__)
+        print(
+            f"\nthe fuzzer itself is at fault, in --seed {options.seed} --run {index}; nothing is known of the machine"
+        )
+        return 3
     seconds = time.monotonic() - began
     tally = runner.tally
     missing = tally.missing() if options.run is None else []

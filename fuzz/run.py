@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 import sys
 import time
+import traceback
 import tracemalloc
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from types import FrameType
 from typing import Any
 
+import lipwire.protocol
 from lipwire.protocol.channels import Channel, Wire
 from lipwire.protocol.states import ATTACHED, SegmentState, SessionState
 
@@ -23,6 +26,8 @@ from .scripts import SCRIPTS
 from .speaker import Speaker
 from .steps import Greeting, Message, Step
 
+_FUZZER = Path(__file__).parent
+_SDK = Path(lipwire.protocol.__file__).parent
 MEASURED = 24
 """One run in so many is measured in memory, and another in calls: both cost much more time than they measure."""
 BOUNDS = {"memory": (192 * 1_024, 100, 4), "calls": (8_000, 40, 20)}
@@ -67,8 +72,22 @@ def outcome_of(machine: Machine, step: Step, state: State) -> str:
     return "dropped" if isinstance(step, Message) and state[1] not in ATTACHED else machine.outcome()
 
 
+class HarnessFault(Exception):
+    """The fuzzer itself went wrong: nothing is known of the machine."""
+
+
+def is_of_machine(error: BaseException) -> bool:
+    """Whether the machine is at fault: it broke what has to hold, or what a step made its core do has raised this."""
+    if isinstance(error, Broken):
+        return True
+    files = [Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    ours = [file for file in files if file.parent == _FUZZER]
+    passed = [file for file in files if file.parent == _FUZZER or _SDK in file.parents]
+    return bool(ours) and ours[-1].name == "machines.py" and passed[-1] is not ours[-1]
+
+
 class Failed(Exception):
-    """A run found a fault."""
+    """A run found a fault of the machine."""
 
     def __init__(self, setup: Setup, steps: list[Step], cause: BaseException, measured: str) -> None:
         super().__init__(f"{type(cause).__name__}: {cause}")
@@ -188,6 +207,7 @@ class Runner:
 
         Raises:
             Failed: it found a fault.
+            HarnessFault: the fuzzer went wrong.
         """
         self.index = index
         random = Random(f"{self.seed}/{index}")
@@ -215,6 +235,8 @@ class Runner:
                     peer.hear(check_output(machine, sent))
             machine.finish()
         except Exception as error:
+            if not is_of_machine(error):
+                raise HarnessFault(f"{type(error).__name__}: {error}") from error
             failed = Failed(setup, steps, error, what)
             # Process-wide tables (of interned strings, say) grow now and then: what is the message's comes again.
             if what == "memory" and isinstance(error, Broken) and not failed.recurs(steps):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fuzz.__main__ import main
 from fuzz.corpus import CORPUS, read, text_of
-from fuzz.machines import SETUPS, Setup, check_output
-from fuzz.run import Failed, Runner, minimised, replay
+from fuzz.generate import Generator
+from fuzz.machines import SETUPS, Machine, Setup, check_output
+from fuzz.run import Failed, HarnessFault, Runner, minimised, replay
 from fuzz.scripts import SCRIPTS
 from fuzz.speaker import Speaker
 from fuzz.steps import Do, Greeting, Message, Wait, parse
 from lipwire.protocol.channels import Channel
+from lipwire.protocol.codec import encode
 from lipwire.protocol.connection import Connection
 from lipwire.protocol.errors import CloseCode, RemoteProtocolError
 
@@ -121,6 +125,33 @@ def test_a_fault_in_memory_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     runner = Runner(seed=2)
     with pytest.raises(Failed, match="memory"):
         _run(runner, 2_000)
+
+
+def _wrong_call(*_: object) -> None:
+    encode(None)  # type: ignore[arg-type]
+
+
+def _wrong_name(self: Machine, *_: object) -> None:
+    self.core.no_such_name  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [((Speaker, "hear"), _wrong_call), ((Generator, "_message"), _wrong_call), ((Machine, "_flush"), _wrong_name)],
+    ids=lambda value: "" if callable(value) else value[1],
+)
+def test_a_fault_of_the_fuzzer_is_not_the_machine_s(
+    where: tuple[type, str],
+    what: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(*where, what)
+    monkeypatch.setattr("sys.argv", ["fuzz", "--messages", "2000"])
+    with pytest.raises(HarnessFault):
+        _run(Runner(seed=2), 50)
+    assert main() == 3
+    assert "the fuzzer itself is at fault, in --seed 0 --run " in capsys.readouterr().out
 
 
 def test_an_error_of_the_protocol_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:

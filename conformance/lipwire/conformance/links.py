@@ -7,12 +7,14 @@ the driver.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+import errno
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from socket import gaierror
 from typing import TYPE_CHECKING, Any, Final
 
-from lipwire.transports import Authorize, Transport, WebSocketListener, connect_websocket
+from lipwire.transports import Authorize, Transport, TransportError, WebSocketListener, connect_websocket
 from lipwire.transports.urls import SUBPROTOCOL
 
 from .driver import Driver
@@ -26,18 +28,42 @@ MOST: Final = 4 << 20
 """Bytes of a message that the kit's own transports let pass, so that limits are the protocol's."""
 OPEN: Final = 20.0
 """Seconds for a transport to open."""
+_NOBODY: Final = (ConnectionRefusedError, gaierror)
+_NOWHERE: Final = (None, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL)
+"""None: of several addresses, none answered."""
 _DCEP: Final = 50
 """What data channels are opened with, as SCTP names it (RFC 8832)."""
 _DCEP_OPEN: Final = b"\x03"
 
 
+class NobodyListens(TransportError):
+    """There is no server at a receiver's URL."""
+
+
+@contextmanager
+def _reaching(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (TransportError, OSError) as error:
+        cause = error.__cause__ if isinstance(error, TransportError) else error
+        if isinstance(cause, OSError) and (isinstance(cause, _NOBODY) or cause.errno in _NOWHERE):
+            raise NobodyListens(f"nobody listens on {url} ({cause.strerror or cause})") from error
+        raise
+
+
 async def connect_to(url: str, *, version: int = 1, subprotocol: str | None = SUBPROTOCOL) -> Transport:
-    """Connect to a receiver's WebSocket."""
+    """Connect to a receiver's WebSocket.
+
+    Raises:
+        NobodyListens: there is no server.
+        TransportError: it does not let the kit in.
+    """
     connector = connect_websocket(
         url, subprotocol=subprotocol if version else None, max_message=MOST, max_buffered=MOST, open_timeout=OPEN,
         close_timeout=1.0,
     )  # fmt: skip
-    return await connector()
+    with _reaching(url):
+        return await connector()
 
 
 @asynccontextmanager
@@ -71,7 +97,9 @@ async def shake_hands(url: str, *, subprotocols: Sequence[str] = (), compression
     offered = [Subprotocol(one) for one in subprotocols] or None
     options: dict[str, Any] = {"compression": "deflate" if compression else None, "proxy": None, "open_timeout": OPEN}
     try:
-        async with connect(url, subprotocols=offered, **options) as connection:
+        with _reaching(url):
+            opened = await connect(url, subprotocols=offered, **options)
+        async with opened as connection:
             extensions = tuple(one.name for one in connection.protocol.extensions)
             return Handshake(101, connection.subprotocol, extensions)
     except InvalidStatus as error:

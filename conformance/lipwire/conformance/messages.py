@@ -245,6 +245,12 @@ def custom(content: Any) -> list[Any]:
     return [31, content]
 
 
+def frame_bytes(audio_format: Sequence[Any]) -> int:
+    """Bytes of one PCM frame of a format."""
+    encoding, _, channels = audio_format
+    return (2 if encoding == "s16le" else 4) * int(channels)
+
+
 def pcm(samples: int, seed: int = 1, *, frame_bytes: int = 2) -> bytes:
     """So many PCM frames of noise that a seed reproduces: any two of its samples can be told apart by their place."""
     words = samples * frame_bytes // 2

@@ -8,8 +8,9 @@ from typing import Any, Final
 from lipwire.protocol.registry import Role
 
 from . import messages as m
+from .checking import CaseFailed, TransportGone
+from .driver import HarnessError
 from .links import connect_to, offer_to
-from .play import CaseFailed, TransportGone
 from .tables import Tables
 from .trace import Entry
 
@@ -33,8 +34,7 @@ class ReceiverPlay(Tables):
 
     def offered(self) -> list[str]:
         """The features that the kit offers: the case's, and what the binding requires."""
-        required = ["repair"] if self.kind == "webrtc" else []
-        return list(dict.fromkeys([*self.case.features, *required]))
+        return self.wanted_features()
 
     async def connect(self) -> None:
         """Open a transport to the implementation, and say nothing."""
@@ -44,7 +44,10 @@ class ReceiverPlay(Tables):
             assert self.driver is not None
             self.use(await offer_to(self.driver))
         else:
-            assert self.url is not None
+            if self.url is None:
+                raise HarnessError(
+                    "the driver's answer to the start of a receiver over WebSocket lacks `url`: where it listens"
+                )
             self.use(await connect_to(self.url, version=self.case.version))
 
     async def open(self, **hello: Any) -> Entry:
@@ -85,11 +88,7 @@ class ReceiverPlay(Tables):
         """Another peer of the kit, for a session of its own beside this one; both write into the one trace."""
         if not self.started:
             await self.start()
-        other = ReceiverPlay(
-            self.case, self.driver, transport=self.kind, url=self.url, patience=self.patience, declared=self.declared
-        )
-        self._share(other)
-        return other
+        return self._peer_beside()
 
     async def again(self) -> ReceiverPlay:
         """Another peer of the kit for this very session, as one that has lost sight of the transport in use.
@@ -123,8 +122,7 @@ class ReceiverPlay(Tables):
         welcome = await self.open(**hello)
         state: Any = getattr(welcome.message, "state", None)
         if state:
-            for number in [number for number in self.unacknowledged if number <= state[0]]:
-                del self.unacknowledged[number]
+            self.acknowledged(state[0])
         if again:
             self.send_again()
         return welcome
@@ -170,7 +168,7 @@ class ReceiverPlay(Tables):
     @property
     def frame_bytes(self) -> int:
         """Bytes of one PCM frame of the session."""
-        return (2 if self.format[0] == "s16le" else 4) * int(self.format[2])
+        return m.frame_bytes(self.format)
 
     async def heard(
         self, segment: int, pcm: bytes, *, start: int = 0, concealed: bool = False, requirement: str | None = None

@@ -15,16 +15,24 @@ from lipwire.protocol.registry import Role
 from lipwire.transports import TransportError
 
 from .case import Case
+from .checking import CaseFailed
 from .driver import Declaration, Driver, HarnessError, Refused, Unsupported
 from .honesty import check_needs
 from .judge import judge
-from .play import CaseFailed, Play, Watch
+from .links import NobodyListens
+from .play import Play
 from .receiver_play import ReceiverPlay
 from .sender_play import SenderPlay
 from .verdicts import Result, Verdict, conclude
+from .watch import Watch
 
 IN_A_ROW: Final = 24
 """Cases in which the driver, or the kit, went wrong one after the other: no others are then begun."""
+_LISTEN: Final = {
+    False: "a driver answers the start of a receiver once that listens, with the URL where it does",
+    True: "start the receiver, and give the URL where it listens",
+}
+"""What to do where nobody listens: with a driver, and without."""
 JOBS: Final = 8
 """Cases side by side. Most of their time they wait, so this is more than the cores."""
 
@@ -155,7 +163,8 @@ class Worker:
         try:
             await self._play(case, declaration, result)
         except HarnessError as error:
-            result.verdict, result.reason = Verdict.HARNESS_ERROR, str(error)
+            faults = dict.fromkeys(filter(None, (str(error), result.details.get("fault"))))
+            result.verdict, result.reason = Verdict.HARNESS_ERROR, "\n".join(faults)
         except Unsupported as error:
             result.verdict = Verdict.HARNESS_ERROR
             result.reason = f"the driver declares what it needs, and then says that it can not: {error}"
@@ -197,6 +206,10 @@ class Worker:
             pass
         except TimeoutError:
             raise HarnessError(f"the case did not come to an end within {case.seconds:g} s") from None
+        except NobodyListens as error:
+            if not any(entry.kind == "transport" for entry in play.trace):
+                raise HarnessError(f"{error}: {_LISTEN[self.driver is None]}") from error
+            play.check(False, "a transport to the implementation, as before", f"{error}")
         except (TransportError, OSError) as error:
             play.check(False, "a transport to the implementation", f"{error}")
         except Refused as error:

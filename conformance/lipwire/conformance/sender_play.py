@@ -15,9 +15,9 @@ from lipwire.transports import HttpRequest, Transport, TransportError
 from lipwire.transports.urls import SUBPROTOCOL
 
 from . import messages as m
+from .checking import PATIENCE
 from .credit import most_out
 from .links import answer_to, listening
-from .play import PATIENCE
 from .ranges import Ranges
 from .tables import Tables
 from .trace import Entry
@@ -148,9 +148,7 @@ class SenderPlay(Tables):
 
     def chosen(self) -> list[str]:
         """The features that the kit chooses: the case's, and what the binding requires, of those offered."""
-        required = ["repair"] if self.kind == "webrtc" else []
-        wanted = dict.fromkeys([*self.case.features, *required])
-        return [name for name in wanted if name in self.hello.features]
+        return [name for name in self.wanted_features() if name in self.hello.features]
 
     def welcome(self, **fields: Any) -> None:
         """Answer the hello."""
@@ -191,8 +189,7 @@ class SenderPlay(Tables):
         welcome.setdefault("state", [self.taken, rows])
         welcome.setdefault("limits", self.limits)
         if self.hello.resume is not None:
-            for number in [number for number in self.unacknowledged if number <= self.hello.resume[1]]:
-                del self.unacknowledged[number]
+            self.acknowledged(self.hello.resume[1])
         self.welcome(**welcome)
         if again:
             self.send_again()
@@ -204,11 +201,7 @@ class SenderPlay(Tables):
         """See :meth:`Tables.another`. A driver has one sender at a time: the one before is stopped."""
         if self.started and self.driver is not None:
             await self.driver.do("stop")
-        other = SenderPlay(
-            self.case, self.driver, transport=self.kind, patience=self.patience, declared=self.declared,
-            watch=self.watch,
-        )  # fmt: skip
-        self._share(other)
+        other = self._peer_beside()
         other.started, other._since = False, len(self.trace)
         self.started = True  # so that the end of the case stops it
         return other
@@ -435,8 +428,7 @@ class SenderPlay(Tables):
     @property
     def frame_bytes(self) -> int:
         """Bytes of one PCM frame of the session."""
-        encoding, _, channels = self.hello.formats[0]
-        return (2 if encoding == "s16le" else 4) * int(channels)
+        return m.frame_bytes(self.hello.formats[0])
 
     async def leave(self) -> Closing:
         """See :meth:`Play.leave`; closes the kit's server after it."""

@@ -10,7 +10,9 @@ from lipwire.protocol.channels import Channel
 from lipwire.protocol.errors import CloseCode
 
 from . import messages as m
-from .play import PATIENCE, CaseFailed, Play, close_words
+from .checking import PATIENCE, CaseFailed
+from .play import Play
+from .words import close_words
 
 
 class Tables(Play):

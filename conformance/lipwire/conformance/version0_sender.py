@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from . import messages as m
+from .checking import PATIENCE, CaseFailed
 from .links import pinged
-from .play import PATIENCE, CaseFailed
 from .sender_play import SenderPlay
 from .version0 import INTERRUPT, RATE
 

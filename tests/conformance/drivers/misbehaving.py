@@ -39,7 +39,7 @@ def answer(command: dict) -> None:
         case "start" if not set(command["needs"]) <= OPTIONS:
             return write({"id": command["id"], "unsupported": "a name that it does not know"})
         case "start":
-            ok = {"url": URL}
+            ok = {} if WAY == "nowhere" else {"url": URL}
         case "stop" | "fence":
             ok = {}
         case _ if WAY == "agreeable":

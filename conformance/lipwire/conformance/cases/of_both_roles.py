@@ -12,7 +12,7 @@ from lipwire.protocol.channels import Channel
 from lipwire.protocol.errors import CloseCode
 
 from .. import messages as m
-from ..play import PATIENCE
+from ..checking import PATIENCE
 from ..tables import Tables
 
 EARLIEST: Final = 0.9

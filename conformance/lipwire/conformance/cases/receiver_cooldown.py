@@ -6,8 +6,8 @@ from typing import Final
 
 from .. import messages as m
 from ..case import case
+from ..checking import PATIENCE
 from ..driver import HarnessError
-from ..play import PATIENCE
 from ..receiver_play import ReceiverPlay
 
 LONG: Final = 5.0

@@ -5,8 +5,8 @@ from typing import Final
 
 from .. import messages as m
 from ..case import case
+from ..checking import PATIENCE
 from ..driver import HarnessError
-from ..play import PATIENCE
 from ..receiver_play import ReceiverPlay
 
 RESUME: Final = ("resume",)

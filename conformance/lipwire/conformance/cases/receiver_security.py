@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import messages as m
 from ..case import case
-from ..play import CaseFailed
+from ..checking import CaseFailed
 from ..receiver_play import ReceiverPlay
 from .of_both_roles import TOKEN, damaged, not_logged
 

@@ -281,7 +281,8 @@ async def _(it: SenderPlay) -> None:
     tries = len(it.requests)
     it.door.clear()
     it.drop()
-    await it.until(lambda: len(it.requests) > tries, "it tries again, and so has seen that the transport is lost")
+    lost = "it tries again, and so has seen that the transport is lost"
+    await it.until(lambda: len(it.requests) > tries, lost, beyond=True)
     await it.do("close")
     it.door.set()
     hello = close = None

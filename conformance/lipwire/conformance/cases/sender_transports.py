@@ -8,8 +8,8 @@ from lipwire.protocol.errors import CloseCode
 
 from .. import messages as m
 from ..case import case
+from ..checking import PATIENCE
 from ..links import MediaHeldBack, closing_status
-from ..play import PATIENCE
 from ..sender_play import SenderPlay
 from .of_both_roles import TRANSPORT_ENDS, Closing
 

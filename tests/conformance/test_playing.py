@@ -1,0 +1,135 @@
+"""A case being played: what it waits for, how long, and what it says of what did not come."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lipwire.conformance import Case, Verdict
+from lipwire.conformance import messages as m
+from lipwire.conformance.run import Target, run
+
+SDK = Target(command=f"{sys.executable} -m lipwire.reference_driver")
+MISBEHAVING = Path(__file__).parent / "drivers" / "misbehaving.py"
+PATIENCE = 20.0
+"""Of the kit: what is waited for to no purpose takes minutes."""
+LONG = 60.0
+pytestmark = pytest.mark.asyncio
+
+
+async def play(script, target=SDK, *, patience=PATIENCE, options=None, **more):
+    """What comes of a case with this script."""
+    made = {"name": "receiver.made.up", "requirements": ("LW-SEGMENT-6",), "why": "", "options": options or {}}
+    case = Case(script=script, **made, **more)
+    began = time.monotonic()
+    (result,) = (await run([case], target, patience=patience)).results
+    assert time.monotonic() - began < LONG
+    return result
+
+
+def failed(result):
+    (check,) = [check for check in result.checks if not check.passed]
+    return check
+
+
+async def closed_by_a_wrong_message(it):
+    await it.open()
+    it.send(m.segment_start(1))
+    it.send([17, 0, 0, 0, b""])
+
+
+@pytest.mark.parametrize("what", ["a message", "a condition", "an event"])
+async def test_nothing_is_waited_for_once_nothing_can_come(what):
+    async def script(it):
+        await closed_by_a_wrong_message(it)
+        if what == "a message":
+            await it.expect("stream_ended")
+        elif what == "a condition":
+            await it.until(lambda: False, "what never holds")
+        else:
+            await it.told("segment_end")
+
+    result = await play(script, judged=False, patience=4.0)
+    assert result.verdict is Verdict.FAIL
+    assert result.seconds < 20.0  # of 40
+
+
+async def test_an_event_behind_the_end_of_a_session_is_waited_for():
+    async def script(it):
+        await it.open()
+        it.say(1, m.pcm(480))
+        await it.told("segment_end")
+        it.send(m.close(0))
+        await it.told("closed")
+        await it.told("interrupted", since=0)
+
+    assert (await play(script)).verdict is Verdict.PASS
+
+
+async def test_a_session_that_can_be_resumed_is_not_over():
+    async def script(it):
+        await it.open()
+        it.drop()
+        await it.told("closed")
+
+    limits = {"resume": 1_500}
+    result = await play(script, features=("resume",), options={"limits": limits})
+    assert result.verdict is Verdict.PASS, result
+
+
+async def test_what_did_not_come_is_told_with_the_close_first():
+    async def script(it):
+        await closed_by_a_wrong_message(it)
+        await it.expect("stream_ended")
+
+    actual = failed(await play(script, judged=False)).actual
+    assert actual.startswith("the implementation has sent close ")
+    assert ": '" in actual.split(", and it did not come. What came: welcome")[0]  # the reason
+
+
+async def test_what_did_not_come_after_a_close_of_the_kit():
+    async def script(it):
+        await it.open()
+        it.send(m.close(3, "enough"))
+        await it.expect("stream_ended")
+
+    assert failed(await play(script)).actual.startswith("the kit has sent close ")
+
+
+async def test_a_url_where_nobody_listens_is_no_failure():
+    async def script(it):
+        await it.open()
+
+    driver = f"{sys.executable} {MISBEHAVING} agreeable never"
+    for target, advice in (
+        (Target(command=driver), "a driver answers the start of a receiver once that listens"),
+        (Target(command=f"{driver} ws://no-such-host.invalid/"), "nobody listens on ws://no-such-host.invalid/"),
+    ):
+        result = await play(script, target)
+        assert result.verdict is Verdict.HARNESS_ERROR
+        assert result.reason.startswith("nobody listens on ws://")
+        assert advice in result.reason
+
+
+async def test_a_receiver_that_has_listened_and_does_not_any_more_is_a_failure():
+    async def script(it):
+        await it.open()
+        await it.do("stop")
+        other = await it.beside()
+        await other.connect()
+
+    result = await play(script)
+    assert result.verdict is Verdict.FAIL
+    assert failed(result).actual.startswith("nobody listens on ws://127.0.0.1:")
+
+
+async def test_a_start_that_tells_no_url():
+    async def script(it):
+        await it.open()
+
+    result = await play(script, Target(command=f"{sys.executable} {MISBEHAVING} nowhere never"))
+    assert result.verdict is Verdict.HARNESS_ERROR
+    assert "lacks `url`" in result.reason

@@ -7,8 +7,8 @@ from lipwire.protocol.channels import Channel
 
 from .. import messages as m
 from ..case import case
+from ..checking import PATIENCE
 from ..driver import HarnessError
-from ..play import PATIENCE
 from ..sender_play import SenderPlay
 
 RESUME: Final = ("resume",)

@@ -1,29 +1,17 @@
-"""Runs the command line in this process, and helps with what it needs."""
+"""What tests of the command line need."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import pytest
 
-from lipwire.cli.main import LOGGERS, main
+from lipwire.cli.main import LOGGERS
 from lipwire.cli.wav import write_wav
 from lipwire.protocol.formats import PcmFormat
-
-
-@dataclass(frozen=True)
-class Outcome:
-    status: int
-    out: str
-    err: str
-
-
-Run: TypeAlias = Callable[..., Outcome]
 
 
 @pytest.fixture(autouse=True)
@@ -34,24 +22,6 @@ def _logging_as_it_was() -> Iterator[None]:
     for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
         logger.handlers[:], logger.propagate = handlers, propagate
         logger.setLevel(level)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Outcome]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LIPWIRE_TOKEN", raising=False)
-
-    def call(*arguments: object) -> Outcome:
-        capsys.readouterr()
-        try:
-            status = main([str(argument) for argument in arguments])
-        except SystemExit as ended:
-            status = ended.code if isinstance(ended.code, int) else 0
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return Outcome(status, captured.out, captured.err)
-
-    return call
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +19,10 @@ from lipwire.conformance.case import load_cases
 DRIVERS = Path(__file__).parent / "drivers"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    status: int
-    out: str
-    err: str
-
-
 @pytest.fixture
-def conformance(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def conformance(run):
     """``lipwire conformance …`` in this process."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> Outcome:
-        capsys.readouterr()
-        try:
-            status = main(["conformance", *map(str, arguments)])
-        except SystemExit as ended:
-            status = ended.code if isinstance(ended.code, int) else 0
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return Outcome(status, captured.out, captured.err)
-
-    return call
+    return partial(run, "conformance")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from .trace import Entry
 from .verdicts import Closing
 from .words import counted
 
+FLOOR: Final = 2_400
+"""The least window that a receiver may announce, in samples at 24 kHz (SPEC §17)."""
 NACK_EVERY: Final = 1.0
 """Seconds in which what is missing is waited for before the kit asks for it."""
 AGAIN: Final = 0.3

@@ -1,15 +1,10 @@
 """How a sender keeps within its credit, and what gives it back (SPEC §9)."""
 
-from typing import Final
-
 from lipwire.protocol.channels import Channel
 
 from .. import messages as m
 from ..case import case
-from ..sender_play import SenderPlay
-
-FLOOR: Final = 2_400
-"""The least window that a receiver may announce, in samples at 24 kHz."""
+from ..sender_play import FLOOR, SenderPlay
 
 
 @case(

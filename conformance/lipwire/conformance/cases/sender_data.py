@@ -6,13 +6,11 @@ from lipwire.protocol.channels import Channel
 
 from .. import messages as m
 from ..case import case
-from ..sender_play import SenderPlay
+from ..sender_play import FLOOR, SenderPlay
 
 DATA: Final = ("data",)
 MOST: Final = 256
 MOST_BYTES: Final = 1_048_576
-FLOOR: Final = 2_400
-"""The least window that a receiver may announce, in samples at 24 kHz."""
 LARGEST: Final = 16_384
 BULKY: Final = ("websocket",)
 """Of cases about what is the same over all transports: a MiB takes its time over WebRTC."""

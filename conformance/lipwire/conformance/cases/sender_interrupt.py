@@ -1,16 +1,13 @@
 """What a sender cuts when it interrupts, and what becomes of it (SPEC §10)."""
 
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 from .. import messages as m
 from ..case import case
 from ..driver import Refused
-from ..sender_play import SenderPlay
+from ..sender_play import FLOOR, SenderPlay
 from ..trace import Entry
-
-FLOOR: Final = 2_400
-"""The least window that a receiver may announce, in samples at 24 kHz."""
 
 
 async def interrupt(it: SenderPlay, segment: int | None = None) -> Entry:

@@ -2,15 +2,11 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Final
 
 from .. import messages as m
 from ..case import case
 from ..driver import HarnessError, Refused
-from ..sender_play import SenderPlay
-
-FLOOR: Final = 2_400
-"""The least window that a receiver may announce, in samples at 24 kHz."""
+from ..sender_play import FLOOR, SenderPlay
 
 
 async def say(it: SenderPlay, samples: int = 960, seed: int = 1) -> int:

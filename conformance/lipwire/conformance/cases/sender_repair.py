@@ -8,11 +8,9 @@ from lipwire.protocol.channels import Channel
 
 from .. import messages as m
 from ..case import case
-from ..sender_play import SenderPlay
+from ..sender_play import FLOOR, SenderPlay
 
 REPAIR: Final = ("repair",)
-FLOOR: Final = 2_400
-"""The least window that a receiver may announce, in samples at 24 kHz."""
 NEVER: Final = 1_000
 """Added to an id: one that was never opened."""
 AT_LEAST: Final = 0.020

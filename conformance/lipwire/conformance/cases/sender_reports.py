@@ -8,12 +8,10 @@ from typing import Any, Final
 
 from .. import messages as m
 from ..case import case
-from ..sender_play import SenderPlay
+from ..sender_play import FLOOR, SenderPlay
 
-FLOOR: Final = 2_400
-"""The window, in samples; as the first segment is longer, no more than that of it has been sent."""
 BEYOND: Final = FLOOR + 1
-"""A position that is beyond what was sent, and not beyond what was written."""
+"""A position beyond what was sent, which is at most a window, and not beyond what was written."""
 NEVER: Final = 1_000
 """Added to an id: one that was never opened."""
 

@@ -8,11 +8,9 @@ from lipwire.protocol.errors import CloseCode
 
 from .. import messages as m
 from ..case import case
-from ..sender_play import SenderPlay
+from ..sender_play import FLOOR, SenderPlay
 
 RESUME: Final = ("resume",)
-FLOOR: Final = 2_400
-"""The least window that a receiver may announce, in samples at 24 kHz."""
 
 
 # -- the hello that resumes ------------------------------------------------------------------------------------

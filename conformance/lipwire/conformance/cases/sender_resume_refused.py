@@ -9,11 +9,9 @@ from lipwire.protocol.errors import CloseCode
 
 from .. import messages as m
 from ..case import case
-from ..sender_play import SenderPlay
+from ..sender_play import FLOOR, SenderPlay
 
 RESUME: Final = ("resume",)
-FLOOR: Final = 2_400
-"""The least window that a receiver may announce, in samples at 24 kHz."""
 REPORTED, HEARD = 480, 240
 """What is reported of the first segment as consumed and as played before the transport is lost."""
 BEYOND: Final = REPORTED + FLOOR + 1

@@ -1,15 +1,11 @@
 """How a sender sends segments (SPEC §8)."""
 
 from contextlib import suppress
-from typing import Final
 
 from .. import messages as m
 from ..case import case
 from ..driver import Refused
-from ..sender_play import SenderPlay
-
-FLOOR: Final = 2_400
-"""The least window that a receiver may announce, in samples at 24 kHz."""
+from ..sender_play import FLOOR, SenderPlay
 
 
 @case("sender.segments.one", "LW-SEGMENT-5", "LW-AUDIO-1", why="speech is sent whole, once and in order")

@@ -351,4 +351,40 @@ WIRE: Final = (
         "LW-WIRE-4",
         ("receiver.fields.interrupt_upside_down",),
     ),
+    Mutant(
+        "the reason of a close says where in the source it happened",
+        "protocol/connection.py",
+        '    reason = close.reason.encode(errors="replace")[:1_024].decode(errors="ignore")\n',
+        '    import traceback\n\n    reason = close.reason + "".join(traceback.format_stack())\n',
+        "LW-WIRE-4",
+        ("receiver.closing.reasons_are_short",),
+    ),
+    Mutant(
+        "a float counts 9 bytes where 32 bits would hold it",
+        "protocol/fields.py",
+        "    return len(_packb(content)) - 4 * _short_floats(content)\n",
+        "    return len(_packb(content))\n",
+        "LW-LIMIT-2",
+        ("receiver.limits.floats_in_content",),
+    ),
+    Mutant(
+        "info makes the welcome larger than the sender takes",
+        "protocol/receiver.py",
+        "        if len(data) > min(parse_message_limit(hello.limits), binding.max_message):\n",
+        "        if len(data) > binding.max_message:\n",
+        "LW-BINDING-4",
+        (
+            "receiver.registry.welcome_within_the_senders_limit",
+            "receiver.registry.welcome_within_the_senders_limit_after_a_resume",
+        ),
+    ),
+    Mutant(
+        "the welcome of a resume is held against the limit of the hello before",
+        "protocol/receiver.py",
+        "        if len(data) > min(parse_message_limit(hello.limits), binding.max_message):\n",
+        "        limit = parse_message_limit((self._hello or hello).limits)\n"
+        "        if len(data) > min(limit, binding.max_message):\n",
+        "LW-BINDING-4",
+        ("receiver.registry.welcome_within_the_senders_limit_after_a_resume",),
+    ),
 )

@@ -234,4 +234,20 @@ WIRE: Final = (
         "LW-OPEN-10",
         ("sender.limits.defaults",),
     ),
+    Mutant(
+        "closes with a stack trace for a reason",
+        "protocol/connection.py",
+        '    reason = close.reason.encode(errors="replace")[:1_024].decode(errors="ignore")\n',
+        '    import traceback\n\n    reason = close.reason + "".join(traceback.format_stack())\n',
+        "LW-WIRE-4",
+        ("sender.closing.reasons_are_short",),
+    ),
+    Mutant(
+        "counts 9 bytes for any float",
+        "protocol/fields.py",
+        "    return len(_packb(content)) - 4 * _short_floats(content)\n",
+        "    return len(_packb(content))\n",
+        "LW-LIMIT-2",
+        ("sender.fields.floats_in_content",),
+    ),
 )

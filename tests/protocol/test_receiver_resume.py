@@ -72,6 +72,17 @@ def test_a_session_goes_on_where_it_was(driver):
     assert d.took(m.StreamEnded) == [m.StreamEnded(1, 1_600, False, 0)]
 
 
+def test_welcome_fits_the_limit_of_the_hello_that_resumes(driver):
+    """LW-BINDING-4: what the sender took before is of no account."""
+    d = driver("resume", open=False)
+    d.core.settings.info.update(name="x" * 5_000)
+    d.open()
+    assert d.welcome.info is not None
+    d.core.detach(d.now)
+    assert d.resume(limits={"message": 4_096}).info is None
+    assert len(d.core._welcome) <= 4_096
+
+
 def test_the_session_ends_when_nobody_comes_back(driver):
     d = talking(driver, resume=2.0)
     d.core.detach(d.now)

@@ -75,7 +75,7 @@ class ReceiverConnection(SegmentReceiver):
         choice = choose(hello, binding, self.settings)
         limits = self.limits.as_welcome_field(choice.format) | {"segments": choice.segments}
         secret_field = secret if Feature.RESUME in choice.features else None
-        welcome = self._encode_welcome(hello, choice, limits, secret_field, None)
+        welcome = self._encode_welcome(hello, binding, choice, limits, secret_field, None)
         if Feature.RESUME not in self.features & choice.features:
             self.numbered = NumberedControl()
         resent = self.numbered.attach(reliable=binding.control_reliable, peer_taken=None if fresh else 0)
@@ -122,7 +122,7 @@ class ReceiverConnection(SegmentReceiver):
         limits = self.limits.as_welcome_field(choice.format) | {"segments": choice.segments}
         live = self._incoming.live.values()
         rows = [[one.id, one.audio.received, one.audio.consumed, one.played] for one in live]
-        welcome = self._encode_welcome(hello, choice, limits, secret, [self.numbered.taken, rows])
+        welcome = self._encode_welcome(hello, binding, choice, limits, secret, [self.numbered.taken, rows])
         resent = self.numbered.attach(reliable=binding.control_reliable, peer_taken=hello.resume[1])  # LW-RESUME-10
 
         # The newest, the one before, and the one that the sender has shown to hold: it may get no further welcome.
@@ -145,7 +145,13 @@ class ReceiverConnection(SegmentReceiver):
         self._announce(hello, choice, limits, resumed=True)
 
     def _encode_welcome(
-        self, hello: Hello, choice: Choice, limits: dict[str, int], secret: bytes | None, state: list[Any] | None
+        self,
+        hello: Hello,
+        binding: Binding,
+        choice: Choice,
+        limits: dict[str, int],
+        secret: bytes | None,
+        state: list[Any] | None,
     ) -> bytes:
         welcome = m.Welcome(
             VERSION,
@@ -159,7 +165,8 @@ class ReceiverConnection(SegmentReceiver):
             dict(self.settings.info) or None,
         )
         data = encode(welcome)
-        if len(data) > choice.message_limit:  # LW-BINDING-4: info is all that can be left out
+        if len(data) > min(parse_message_limit(hello.limits), binding.max_message):
+            # LW-BINDING-4: info is all that can be left out
             data = encode(welcome._replace(info=None))
         return data
 

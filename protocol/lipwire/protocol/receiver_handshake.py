@@ -57,8 +57,6 @@ class Choice:
 
     format: PcmFormat
     features: frozenset[Feature]
-    message_limit: int
-    """The largest message that the sender, and the transport, takes."""
     segments: int
 
 
@@ -151,7 +149,6 @@ def choose(hello: Hello, binding: Binding, settings: ReceiverSettings) -> Choice
     return Choice(
         format=accepted[0],
         features=chosen | required,
-        message_limit=most,
         segments=min(settings.limits.segments, fitting),
     )
 

@@ -130,6 +130,18 @@ CLOSES: Final[dict[str, Sequence[Any]]] = {
 }
 
 
+LONG_FAULTS: Final[dict[str, Any]] = {
+    "a type that nobody knows": [40, "x" * 20_000],
+    "a text where an integer is due": [4, "é" * 10_000],
+    "a binary where an integer is due": [4, bytes(20_000)],
+    "a list where an integer is due": [4, ["x" * 100] * 200],
+    "text that is not UTF-8": b"\x92\x04\xda\x4e\x20" + b"\xff" * 20_000,
+    "bytes behind the message": m.packed(m.ping(1)) + b"x" * 20_000,
+    "a text message": "x" * 20_000,
+}
+"""What breaks a rule, and is long."""
+
+
 async def odd_closes(it: Tables) -> None:
     """Each of these ends a session of its own, and none is answered."""
     lingers = False
@@ -155,6 +167,24 @@ async def code_is_kept(it: Tables) -> None:
     it.send(m.close(4_711, "of a later revision"))
     closed = await it.told("closed")
     it.check(closed["code"] == 4_711 and closed["by"] == "peer", "closed by the peer, code 4711", f"{closed}")
+
+
+async def reasons_are_short(it: Tables, rows: Mapping[str, Any], *, first: Mapping[str, Any]) -> None:
+    """Whatever a close is about, and however much of that its reason quotes, the reason has at most 1,024 bytes.
+
+    ``first``: rows in the place of the kit's first message.
+    """
+    for what, message in {**first, **rows}.items():
+        other = await it.another()
+        await (other.meet() if what in first else other.open())
+        other.send(*await other.prepared([message], first=what in first), channel=Channel.CONTROL)
+        await other.answers(first=what in first)
+        closes = [read for one in other.said() if isinstance(read := m.unpack(one.data), list) and read[:1] == [3]]
+        words = [len(read[2].encode()) if isinstance(read[2], str) else None for read in closes if len(read) > 2]
+        it.check(bool(words), f"{what}: a close", other.lately(), "LW-CLOSE-6")
+        short = all(size is not None and size <= 1_024 for size in words)
+        it.check(short, f"{what}: a reason of at most 1,024 bytes", f"{words}", "LW-WIRE-4")
+        await other.leave()
 
 
 async def reason_is_escaped(it: Tables) -> None:
@@ -395,6 +425,19 @@ async def entries(it: Tables, places: Mapping[str, Callable[[int], m.Raw]]) -> N
     for what, made in everywhere.items():
         await it.accepted(f"1,024 entries {what}", made(1_024))
         await it.refused(f"1,025 entries {what}", "limit_exceeded", made(1_025))
+
+
+async def floats(it: Tables, message: Callable[[dict[str, Any]], Any], requirement: str | None = None) -> None:
+    """In the shortest encoding a float has 5 bytes where 32 bits hold it, and 9 otherwise, however it is sent."""
+    for what, value, size in (("5", 0.5, 5), ("5", -16_777_216.0, 5), ("9", 0.1, 9), ("9", 1e300, 9)):
+        for total, fits in ((16_384, True), (16_385, False)):
+            content = {"com.example.floats": [value] * 1_000}
+            padded = {**content, **m.content(total - len(m.packed(content)) + (9 - size) * 1_000 + 1)}
+            words = f"{total:,} bytes, a thousand floats of {what} among them ({value:g})"
+            if fits:
+                await it.accepted(words, message(padded), requirement=requirement)
+            else:
+                await it.refused(words, "limit_exceeded", message(padded), requirement=requirement)
 
 
 async def claims(it: Tables) -> None:

@@ -1,5 +1,7 @@
 """How a receiver closes, and is closed (SPEC §16, §18)."""
 
+from typing import Any
+
 from lipwire.protocol.channels import Channel
 from lipwire.protocol.errors import CloseCode
 
@@ -82,6 +84,33 @@ async def _(it: ReceiverPlay) -> None:
 async def _(it: ReceiverPlay) -> None:
     await it.open()
     await of_both_roles.reason_is_escaped(it)
+
+
+@case(
+    "receiver.closing.reasons_are_short",
+    "LW-WIRE-4",
+    "LW-CLOSE-6",
+    why="a reason that quotes what was wrong, or says where, can become longer than a close may be",
+    wire=True,
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    def hello(**fields: Any) -> list[Any]:
+        return m.hello(it.session, **{"features": it.offered(), **fields})
+
+    await of_both_roles.reasons_are_short(
+        it,
+        of_both_roles.LONG_FAULTS,
+        first={
+            "no hello": ["x" * 20_000],
+            "junk": b"\xc1" * 20_000,
+            "text": "x" * 20_000,
+            "versions of later times": hello(versions=[2**53 - 1 - n for n in range(16)]),
+            "formats that nobody knows": hello(formats=[["é" * 1_000, 24_000, 1] for _ in range(16)]),
+            "an info that is none": hello(info="x" * 20_000),
+            "features that are none": hello(features=["x" * 65 for _ in range(64)]),
+        },
+    )
 
 
 @case(

@@ -244,3 +244,15 @@ def _content_case(feature: str, message: Any) -> None:
 
 _content_case("data", lambda content: m.data(1, 0, content))
 _content_case("custom", m.custom)
+
+
+@case(
+    "receiver.limits.floats_in_content",
+    "LW-LIMIT-2",
+    why="a language that has 64-bit floats alone writes each in 9 bytes, and one that has both may write 5",
+    features=("custom",),
+    wire=True,
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    await of_both_roles.floats(it, m.custom)

@@ -17,6 +17,9 @@ RECEIVER_SENDS: Final = frozenset(
 )  # fmt: skip
 OF_FEATURES: Final = {"acknowledge": "resume", "mark_reached": "marks", "nack": "repair", "custom": "custom"}
 
+LARGE_INFO: Final = {f"com.example.k{n}": "x" * 1_000 for n in range(15)}
+"""More than the least that a peer may take."""
+
 
 # -- what it writes --------------------------------------------------------------------------------------------------
 
@@ -133,6 +136,43 @@ async def _(it: ReceiverPlay) -> None:
     await it.expect("custom", content={"com.example.x": "small"})
     await it.goes_on()
     most = max(len(entry.data) for entry in it.said())
+    it.check(most <= 4_096, "no message of more than 4,096 bytes", f"one of {most}")
+
+
+@case(
+    "receiver.registry.welcome_within_the_senders_limit",
+    "LW-BINDING-4",
+    why="what its user wants to say of the renderer may be more than the sender takes: welcome goes without it",
+    options={"info": LARGE_INFO},
+    wire=True,
+)
+async def _(it: ReceiverPlay) -> None:
+    for limit in (65_536, 4_096):
+        since = len(it.trace)
+        other = await it.beside()
+        await other.open(limits={"message": limit})
+        await other.goes_on()
+        most = max(len(entry.data) for entry in it.said(since))
+        it.check(most <= limit, f"no message of more than {limit:,} bytes", f"one of {most}")
+        await other.leave()
+
+
+@case(
+    "receiver.registry.welcome_within_the_senders_limit_after_a_resume",
+    "LW-BINDING-4",
+    why="the welcome of a resume has its state as well, and the sender may take less than before",
+    features=("resume",),
+    options={"info": LARGE_INFO},
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    it.send(m.segment_start(1))
+    await it.goes_on()
+    it.drop()
+    since = len(it.trace)
+    await it.resume(limits={"message": 4_096})
+    await it.goes_on()
+    most = max(len(entry.data) for entry in it.said(since))
     it.check(most <= 4_096, "no message of more than 4,096 bytes", f"one of {most}")
 
 

@@ -5,7 +5,7 @@ from lipwire.protocol.errors import CloseCode
 
 from .. import messages as m
 from ..case import case
-from ..sender_play import SenderPlay
+from ..sender_play import SenderPlay, welcome_with
 from . import of_both_roles
 from .of_both_roles import EARLIEST
 
@@ -72,6 +72,25 @@ async def _(it: SenderPlay) -> None:
     await it.open()
     await it.fence()
     await of_both_roles.reason_is_escaped(it)
+
+
+@case(
+    "sender.closing.reasons_are_short",
+    "LW-WIRE-4",
+    "LW-CLOSE-6",
+    why="a reason that quotes what was wrong, or says where, can become longer than a close may be",
+    judged=False,
+)
+async def _(it: SenderPlay) -> None:
+    await of_both_roles.reasons_are_short(
+        it,
+        of_both_roles.LONG_FAULTS,
+        first={
+            "a format that was not offered": welcome_with(format=["é" * 5_000, 24_000, 1]),
+            "features that were not offered": welcome_with(features=[f"com.example.{n:050}" for n in range(64)]),
+            "an info that is none": welcome_with(info="x" * 20_000),
+        },
+    )
 
 
 # -- refused, and trying again ---------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any, Final
 from .. import messages as m
 from ..case import case
 from ..sender_play import SenderPlay, welcome_with
+from . import of_both_roles
 from .receiver_fields import BEYOND, ID, INT, MAP, MESSAGE, NAME, Field
 
 POSITION_OR_NIL: Final[tuple[Any, ...]] = (1.0, True, "1", b"\x01", [1], {})
@@ -202,6 +203,17 @@ async def _(it: SenderPlay) -> None:
 async def _(it: SenderPlay) -> None:
     await it.accepted("16,384 bytes", m.custom(m.content(16_384)))
     await it.refused("16,385 bytes", "limit_exceeded", m.custom(m.content(16_385)))
+
+
+@case(
+    "sender.fields.floats_in_content",
+    "LW-LIMIT-2",
+    why="a language that has 64-bit floats alone writes each in 9 bytes, and one that has both may write 5",
+    features=("custom",),
+    judged=False,
+)
+async def _(it: SenderPlay) -> None:
+    await of_both_roles.floats(it, m.custom)
 
 
 @case(

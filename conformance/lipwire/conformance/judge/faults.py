@@ -60,7 +60,8 @@ def _fault(data: bytes | str, code: CloseCode, why: str) -> Fault:
         return Fault(code, "LW-WIRE-1", "LW-WIRE-11", why)
     message = unpacked(data)
     if message and isinstance(message, list) and message[0] == 3:
-        return Fault(code, "LW-INVARIANT-2", "LW-INVARIANT-2", why)
+        whole = list(map(type, message[1:3])) == [int, str]  # then its reason is too long, or its code is none
+        return Fault(code, "LW-WIRE-4" if whole else "LW-INVARIANT-2", "LW-INVARIANT-2", why)
     match code:
         case CloseCode.INVALID_FIELD:
             same = _invalid_field(message)

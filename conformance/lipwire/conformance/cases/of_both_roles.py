@@ -90,21 +90,27 @@ async def _answered_in_the_end(it: Tables) -> None:
 
 async def anything_counts(it: Tables, **opening: Any) -> None:
     """Whoever sends anything stays, though it answers no ping. Keepalive is 300 ms."""
+    await stays(it, "messages to be ignored", lambda other, _: other.send(m.GREASE), **opening)
+
+
+async def stays(it: Tables, what: str, say: Callable[[Any, int], None], **opening: Any) -> None:
+    """Whoever says this again and again, with a count, stays, though it answers no ping. Keepalive is 300 ms."""
     for _ in range(5):  # on a machine that stands still for so long, the silence is real: then once more
         other = await it.another()
         other.auto.discard("pong")
         await other.open(**opening)
-        widest, last = 0.0, it.now()
+        widest, last, count = 0.0, it.now(), 0
         until = last + 1.3
         while it.now() < until and not other.over:
-            other.send(m.GREASE)
+            say(other, count)
+            count += 1
             await asyncio.sleep(0.05)
             widest, last = max(widest, it.now() - last), it.now()
         over = other.over
         if not over or widest < 0.3:
             break
         await other.leave()
-    it.check(not over, "it stays for 1.3 s of messages to be ignored", other.lately())
+    it.check(not over, f"it stays for 1.3 s of {what}", other.lately())
     await other.leave()
 
 

@@ -8,6 +8,7 @@ from ..case import case
 from ..checking import PATIENCE
 from ..driver import HarnessError
 from ..receiver_play import ReceiverPlay
+from . import of_both_roles
 
 RESUME: Final = ("resume",)
 LASTS: Final = {"resume": 60_000}
@@ -258,24 +259,12 @@ async def _(it: ReceiverPlay) -> None:
     judged=False,
 )
 async def _(it: ReceiverPlay) -> None:
-    for _ in range(5):  # on a machine that stands still for so long, the silence is real: then once more
-        other = await it.beside()
-        other.auto.discard("pong")
-        await other.open()
-        other.send(m.segment_start(1))
-        widest, last = 0.0, it.now()
-        until, position = last + 1.5, 0
-        while it.now() < until and not other.over:
-            other.send_audio(1, m.pcm(240), position=position)
-            position += 240
-            await asyncio.sleep(0.05)
-            widest, last = max(widest, it.now() - last), it.now()
-        over = other.over
-        if not over or widest < 0.3:
-            break
-        await other.leave()
-    it.check(not over, "it stays for 1.5 s of audio", other.lately())
-    await other.leave()
+    def speak(other: ReceiverPlay, count: int) -> None:
+        if not count:
+            other.send(m.segment_start(1))
+        other.send_audio(1, m.pcm(240), position=240 * count)
+
+    await of_both_roles.stays(it, "audio", speak)
 
 
 @case(

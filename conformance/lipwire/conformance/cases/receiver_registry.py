@@ -123,6 +123,16 @@ async def _(it: ReceiverPlay) -> None:
                  f"{size} bytes", "LW-BINDING-4")  # fmt: skip
 
 
+async def _keeps_to_4096_bytes(it: ReceiverPlay, since: int = 0) -> None:
+    """Check that no message is larger, whatever its user asks for."""
+    await it.attempt("custom", content={"com.example.x": "x" * 5_000})  # it may refuse that, or drop it
+    await it.do("custom", content={"com.example.x": "small"})
+    await it.expect("custom", content={"com.example.x": "small"})
+    await it.goes_on()
+    most = max(len(entry.data) for entry in it.said(since))
+    it.check(most <= 4_096, "no message of more than 4,096 bytes", f"one of {most}")
+
+
 @case(
     "receiver.registry.senders_message_limit",
     "LW-BINDING-4",
@@ -131,12 +141,7 @@ async def _(it: ReceiverPlay) -> None:
 )
 async def _(it: ReceiverPlay) -> None:
     await it.open(limits={"message": 4_096})
-    await it.attempt("custom", content={"com.example.x": "x" * 5_000})  # it may refuse that, or drop it
-    await it.do("custom", content={"com.example.x": "small"})
-    await it.expect("custom", content={"com.example.x": "small"})
-    await it.goes_on()
-    most = max(len(entry.data) for entry in it.said())
-    it.check(most <= 4_096, "no message of more than 4,096 bytes", f"one of {most}")
+    await _keeps_to_4096_bytes(it)
 
 
 @case(
@@ -187,13 +192,7 @@ async def _(it: ReceiverPlay) -> None:
     await it.goes_on()
     it.drop()
     await it.resume(limits={"message": 4_096})
-    since = len(it.trace)
-    await it.attempt("custom", content={"com.example.x": "x" * 5_000})  # it may refuse that, or drop it
-    await it.do("custom", content={"com.example.x": "small"})
-    await it.expect("custom", content={"com.example.x": "small"})
-    await it.goes_on()
-    most = max(len(entry.data) for entry in it.said(since))
-    it.check(most <= 4_096, "no message of more than 4,096 bytes", f"one of {most}")
+    await _keeps_to_4096_bytes(it, len(it.trace))
 
 
 @case(

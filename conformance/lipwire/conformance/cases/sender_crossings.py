@@ -10,6 +10,7 @@ from ..case import case
 from ..checking import PATIENCE
 from ..driver import HarnessError
 from ..sender_play import SenderPlay
+from .sender_resume_refused import asked_for_all_again
 
 RESUME: Final = ("resume",)
 MARKS: Final = ("marks",)
@@ -77,27 +78,6 @@ async def _(it: SenderPlay) -> None:
 # -- a resume, and what was under way --------------------------------------------------------------------------
 
 
-async def _sent_again(it: SenderPlay, total: int = 24_000) -> int:
-    """Bring a sender to where all of a segment was sent, nothing was reported, and a resume asks for all of it again.
-
-    Gives its id.
-    """
-    it.auto -= {"progress", "nack", "cut"}
-    await it.open()
-    segment = await it.say(m.pcm(total))
-    for _ in range(500):  # it sends no more than a little ahead of what is reported
-        await asyncio.sleep(0.02)
-        it.send(m.progress(segment, 0, 0, highest=it.received[segment].highest), channel=Channel.CONTROL)
-        if it.received[segment].highest == total:
-            break
-    await it.expect("segment_end", segment=segment, total=total, requirement="LW-SEGMENT-5")
-    await it.fence()
-    it.drop()
-    await it.connect()
-    await it.go_on(state=[it.taken, [[segment, 0, 0, None]]])
-    return segment
-
-
 @case(
     "sender.resume.result_of_the_first_sending",
     "LW-STREAM-6",
@@ -105,7 +85,7 @@ async def _sent_again(it: SenderPlay, total: int = 24_000) -> int:
     features=("resume", "repair"),
 )
 async def _(it: SenderPlay) -> None:
-    segment = await _sent_again(it)
+    segment = await asked_for_all_again(it)
     it.end_stream(segment, 24_000)
     await it.goes_on()
     await it.ends(segment, 24_000, interrupted=False, requirement="LW-STREAM-6")
@@ -118,7 +98,7 @@ async def _(it: SenderPlay) -> None:
     features=("resume", "repair"),
 )
 async def _(it: SenderPlay) -> None:
-    segment = await _sent_again(it)
+    segment = await asked_for_all_again(it)
     await it.do("interrupt", segment=None)
     found = (await it.expect("interrupt", requirement="LW-INTERRUPT-2")).message
     it.send(m.cut(found.first, found.last, [[segment, 24_000]]))
@@ -134,7 +114,7 @@ async def _(it: SenderPlay) -> None:
     features=("resume", "repair"),
 )
 async def _(it: SenderPlay) -> None:
-    segment = await _sent_again(it)
+    segment = await asked_for_all_again(it)
     it.send(m.nack(segment, [0, 24_000]), channel=Channel.CONTROL)
     await it.goes_on()
 

@@ -140,18 +140,15 @@ async def _(it: SenderPlay) -> None:
     it.check_credit()
 
 
-@case(
-    "sender.resume.reports_of_the_first_sending",
-    "LW-PROGRESS-4",
-    "LW-STREAM-6",
-    "LW-RESUME-9",
-    why="a receiver that held what came beyond a gap has all of it once the gap is filled, long before it comes again",
-    features=("resume", "repair"),
-)
-async def _(it: SenderPlay) -> None:
-    it.auto -= {"progress", "nack"}
+async def asked_for_all_again(it: SenderPlay) -> int:
+    """Bring a sender to where it sent all of a segment, nothing was reported, and a resume asks for all of it again.
+
+    The segment has 24,000 samples; gives its id.
+    """
+    it.auto -= {"progress", "nack", "cut"}
     await it.open()
-    segment, total = await it.say(m.pcm(24_000)), 24_000
+    total = 24_000
+    segment = await it.say(m.pcm(total))
     for _ in range(500):  # it sends no more than a little ahead of what is reported
         await asyncio.sleep(0.02)
         it.send(m.progress(segment, 0, 0, highest=it.received[segment].highest), channel=Channel.CONTROL)
@@ -162,6 +159,19 @@ async def _(it: SenderPlay) -> None:
     it.drop()
     await it.connect()
     await it.go_on(state=[it.taken, [[segment, 0, 0, None]]])
+    return segment
+
+
+@case(
+    "sender.resume.reports_of_the_first_sending",
+    "LW-PROGRESS-4",
+    "LW-STREAM-6",
+    "LW-RESUME-9",
+    why="a receiver that held what came beyond a gap has all of it once the gap is filled, long before it comes again",
+    features=("resume", "repair"),
+)
+async def _(it: SenderPlay) -> None:
+    segment, total = await asked_for_all_again(it), 24_000
     it.send(m.progress(segment, total, total, 600), channel=Channel.CONTROL)
     it.end_stream(segment, total)
     await it.goes_on()

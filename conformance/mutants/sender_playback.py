@@ -259,15 +259,6 @@ PLAYBACK: Final = (
         ("sender.playback.in_the_order_of_ids",),
     ),
     Mutant(
-        "a segment whose start waits for room is not timed",
-        "protocol/sender_output.py",
-        "        if oldest is None or (oldest.live and not oldest.finished and oldest.consumed >= oldest.written):\n",
-        "        if oldest is None or oldest.state is _QUEUED or (\n"
-        "            oldest.live and not oldest.finished and oldest.consumed >= oldest.written\n        ):\n",
-        "LW-STREAM-7",
-        ("sender.playback.no_room_ever",),
-    ),
-    Mutant(
         "a segment ends twice when its result comes again",
         "protocol/sender_reports.py",
         "            self._settle(now)\n            return  # the first result stands (LW-STREAM-5)\n",

@@ -170,5 +170,6 @@ func (s *Sender) watchOldest() {
 		s.watchBy = time.Time{}
 		s.abandon(x, "no report")
 		s.cutSegments(func(y *outgoing) bool { return y == x })
+		s.watchOldest() // the next one: nothing else may come to begin its time
 	}
 }

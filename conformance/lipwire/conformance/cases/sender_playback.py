@@ -256,25 +256,6 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
-    "sender.playback.no_room_ever",
-    "LW-STREAM-7",
-    "LW-SEGMENT-4",
-    why="a receiver that never ends what was cut must not hold up for ever what is said next",
-    options={"limits": {"grace": 100}},
-)
-async def _(it: SenderPlay) -> None:
-    await it.open(limits={"cooldown": 0, "segments": 4})
-    said = [await it.say(m.pcm(480, seed)) for seed in range(4)]
-    for segment in said:
-        await it.ends(segment, 0, interrupted=True, exact=False)
-    with suppress(Refused):
-        said.append(await it.say(m.pcm(480, 5)))
-        await it.ends(said[4], 0, interrupted=True, exact=None)
-        it.none("segment_start", segment=said[4], requirement="LW-SEGMENT-4")
-    it.check_results(*said)
-
-
-@case(
     "sender.playback.time_starts_anew",
     "LW-STREAM-7",
     why="a renderer that is slow, and goes on, is given time",

@@ -130,9 +130,10 @@ func (s *Sender) cutSegments(which func(x *outgoing) bool) {
 		x.cut = true
 		s.discard(x)
 		if !x.started { // over at once
-			zero := uint64(0)
 			x.over = true
-			x.result = &Result{Segment: x.id, Position: &zero, Exact: true, Interrupted: true, Cause: "interrupted"}
+			if zero := uint64(0); x.result == nil { // else it has run out of time
+				x.result = &Result{Segment: x.id, Position: &zero, Exact: true, Interrupted: true, Cause: "interrupted"}
+			}
 			continue
 		}
 		if m.First == 0 {

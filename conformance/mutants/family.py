@@ -16,6 +16,7 @@ from . import (
     sender_audio,
     sender_crossings,
     sender_features,
+    sender_meanwhile,
     sender_playback,
     sender_resume,
     sender_session,
@@ -54,6 +55,8 @@ GROUPS: Final[dict[str, tuple[Mutant, ...]]] = {
     "Sender: numbered control": sender_resume.NUMBERED,
     "Sender: resume": sender_resume.RESUME,
     "Sender: what comes together": sender_crossings.CROSSINGS,
+    "Sender: time for reports": sender_meanwhile.TIME,
+    "Sender: lost transports, new sessions": sender_meanwhile.MEANWHILE,
     "Sender: version 0": version_0_sender.SENDER,
 }
 MUTANTS: Final = tuple(mutant for group in GROUPS.values() for mutant in group)

@@ -371,6 +371,12 @@ class SenderPlay(Tables):
         self.require(come(), words, answers, requirement)
         return chunks
 
+    def forget(self) -> None:
+        """Go on as a receiver that knows of no session."""
+        self.numbers = self.taken = 0
+        for kept in (self.unacknowledged, self.received, self.consumed, self.live, self.cut):
+            kept.clear()  # type: ignore[attr-defined]
+
     def lose(self, segment: int, position: int = 0) -> None:
         """Go on as if nothing of a segment beyond this position had arrived."""
         self.received[segment] = Ranges()

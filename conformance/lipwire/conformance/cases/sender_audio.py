@@ -182,3 +182,26 @@ async def _(it: SenderPlay) -> None:
     await it.arrives(third, 2_880)
     for chunk in it.seen("audio", since=since):
         check_cut_through(it, chunk, second, third)
+
+
+@case(
+    "sender.audio.cut_through_of_one_that_was_never_started",
+    "LW-AUDIO-2",
+    why="a segment that was cut while it waited counts as cut, though no interrupt ever named it",
+    needs=("interrupt_one",),
+)
+async def _(it: SenderPlay) -> None:
+    it.auto.discard("consume")
+    await it.open(limits={"window": 2_400})
+    first, second = await it.say(m.pcm(4_800)), await it.say(m.pcm(480, 2))
+    await it.arrives(first, 480)
+    await it.settle()
+    await it.do("interrupt", segment=second)
+    it.auto.add("consume")
+    it.report(first)
+    await it.arrives(first, 4_800)
+    it.end_stream(first, 4_800)
+    await it.ends(first, 4_800, interrupted=False)
+    third = await it.whole(960, 3)
+    for chunk in it.seen("audio", segment=third):
+        check_cut_through(it, chunk, second, third)

@@ -211,3 +211,43 @@ async def _(it: SenderPlay) -> None:
     control = [e for e in said if e.channel is Channel.CONTROL]
     first_of_all = control[0].name == "interrupt" and control[0].message == named
     it.check(first_of_all, f"first of all {named}", f"{[e.name for e in control[:3]]}")
+
+
+@case(
+    "sender.interrupt.repeated_while_one_of_several_lives",
+    "LW-INTERRUPT-2",
+    why="of two segments that were cut one has ended: the other may not have heard of it yet",
+    transports=("webrtc",),
+)
+async def _(it: SenderPlay) -> None:
+    it.auto.discard("cut")
+    await it.open()
+    first, second = await it.whole(), await it.whole(960, 2)
+    await interrupt(it)
+    it.end_stream(first, 480, interrupted=True, cause=1)
+    await it.ends(first, 480, interrupted=True)
+    await check_repeats(it, 3, await it.fence())
+    it.end_stream(second, 0, interrupted=True, cause=1)
+    await it.ends(second, 0, interrupted=True)
+    await check_quiet(it)
+
+
+@case(
+    "sender.interrupt.copies_fit_into_one_packet",
+    "LW-BINDING-4",
+    "LW-INTERRUPT-2",
+    why="a numbered message that is too large for media stays on control",
+    features=("resume",),
+    transports=("webrtc",),
+)
+async def _(it: SenderPlay) -> None:
+    it.auto -= {"cut", "acknowledge", "progress"}
+    await it.open()
+    await it.whole()
+    await interrupt(it)
+    second = await it.open_segment({"text": "x" * 3_000})
+    await it.write(second, m.pcm(960, 2))
+    await it.arrives(second, 960)
+    await check_repeats(it, 4)
+    largest = max(len(e.data) for e in it.trace if e.by is it.role and e.channel is Channel.MEDIA)
+    it.check(largest <= 1_150, "messages of at most 1,150 bytes on media", f"one of {largest}")

@@ -60,6 +60,22 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
+    "sender.liveness.ping_while_it_listens",
+    "LW-LIVE-2",
+    why="a peer that speaks without a pause does not know whether anybody is there: what comes is no answer to that",
+)
+async def _(it: SenderPlay) -> None:
+    await it.open(limits={"keepalive": 300})
+    since = await it.fence()
+    until = it.now() + 8 * it.patience
+    while len(it.seen("ping", since=since)) < 3 and it.now() < until and not it.over:
+        it.send(m.GREASE)
+        await asyncio.sleep(0.05)
+    count = len(it.seen("ping", since=since))
+    it.check(count >= 3, "3 pings within 8 s, as keepalive is 0.3 s", f"{count}")
+
+
+@case(
     "sender.liveness.ping_while_paused",
     "LW-LIVE-2",
     "LW-PAUSE-3",

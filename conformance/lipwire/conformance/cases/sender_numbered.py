@@ -199,11 +199,28 @@ async def _(it: SenderPlay) -> None:
         it.send_exactly(m.numbered(number, 0, messages[number]))
     await it.until(lambda: len(it.unacknowledged) < 80, "an acknowledgement", "LW-CONTROL-3")
     await it.fence()
+    taken = 80 - len(it.unacknowledged)
+    it.check(taken <= 65, "the first, and no more than the 64 behind it, are taken", f"{taken}")
     it.step("what is not acknowledged is sent again")
     it.send_again()
     await it.until(lambda: not it.unacknowledged, "all acknowledged", "LW-CONTROL-3")
     await it.fence()
     _check_told(it, 80)
+
+
+@case(
+    "sender.numbered.acknowledged_by_what_it_sends",
+    "LW-CONTROL-3",
+    why="a numbered message of its own carries the count, and takes the place of an acknowledgement",
+    features=RESUME,
+)
+async def _(it: SenderPlay) -> None:
+    await it.open()
+    for seed in range(5):
+        segment = await it.whole(480, seed)
+        it.send(m.stream_started(segment))
+        await it.whole(480, 7 + seed)
+        await it.until(lambda: not it.unacknowledged, "stream_started is acknowledged")
 
 
 @case(

@@ -182,6 +182,22 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
+    "sender.pause.repairs",
+    "LW-PAUSE-3",
+    "LW-REPAIR-3",
+    why="what was lost is sent again in a pause as well: after it there is no time left for that",
+    features=("pause", "repair"),
+)
+async def _(it: SenderPlay) -> None:
+    it.auto -= {"progress", "nack"}
+    await it.open()
+    segment = await it.whole(2_400)
+    await _pause(it)
+    await it.sent_again(segment, [480, 960], requirement="LW-PAUSE-3")
+    await it.sent_again(segment, [0, 2_400])
+
+
+@case(
     "sender.pause.not_chosen",
     "LW-REGISTRY-1",
     why="a receiver that can not hold playback is not asked to",

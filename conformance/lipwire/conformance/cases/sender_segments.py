@@ -226,6 +226,26 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
+    "sender.segments.no_marks_of_one_ended_early",
+    "LW-SEGMENT-3",
+    why="marks and data of a segment that the renderer has given up on are the rest of it, too",
+    features=("marks", "data"),
+)
+async def _(it: SenderPlay) -> None:
+    await it.open()
+    segment = await it.open_segment()
+    await it.write(segment, m.pcm(480))
+    await it.arrives(segment, 480)
+    it.end_stream(segment, 0, cause=2)
+    await it.ends(segment, 0, interrupted=False)
+    await it.attempt("mark", segment=segment, position=480, name="x")
+    await it.attempt("data", segment=segment, position=480, content={"com.example.x": 1})
+    await it.goes_on()
+    for name in ("mark", "data"):
+        it.none(name, segment=segment)
+
+
+@case(
     "sender.segments.message_limit_at_its_floor",
     "LW-BINDING-4",
     "LW-AUDIO-1",

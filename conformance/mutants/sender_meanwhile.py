@@ -40,6 +40,14 @@ TIME: Final = (
         ("sender.report_time.what_is_handed_out_moves_it",),
     ),
     Mutant(
+        "a cut does not start the time anew",
+        "protocol/sender_output.py",
+        "(oldest.number, oldest.live, oldest.received, oldest.consumed, oldest.played)",
+        "(oldest.number, oldest.received, oldest.consumed, oldest.played)",
+        "LW-STREAM-7",
+        ("sender.report_time.a_cut_starts_it_anew",),
+    ),
+    Mutant(
         "the time of a cut segment is that of all that was written",
         "protocol/sender_output.py",
         "            self._report_left = self._report_time(oldest)\n",

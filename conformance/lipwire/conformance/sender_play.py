@@ -30,6 +30,8 @@ NACK_EVERY: Final = 1.0
 """Seconds in which what is missing is waited for before the kit asks for it."""
 AGAIN: Final = 0.3
 """Seconds until the kit asks again for what it wants once more: a sender does not send it twice in a short time."""
+AFTERWARDS: Final = 1.5
+"""Seconds after the end of a session in which another one is opened, where that is done at all."""
 MOST_ASKED: Final = 10
 QUIET: Final = 0.25
 """Seconds without audio after which a sender is taken to send none."""
@@ -113,13 +115,13 @@ class SenderPlay(Tables):
         return False
 
     async def comes_or_ends(self) -> bool:
-        """Wait until it connects again, or tells its user that it will not; whether it connects."""
+        """Wait until it connects again, be it for another session, or tells of its end; whether it comes."""
         deadline = self.now() + PATIENCE * self.patience
         while self.now() < deadline:
             if await self.comes(0.2):
                 return True
             if self.seen("event closed"):
-                return False
+                return await self.comes(AFTERWARDS)
         self.require(False, "the sender connects again, or tells its user that it is over", self.lately())
         return False
 
@@ -375,7 +377,7 @@ class SenderPlay(Tables):
         """Go on as a receiver that knows of no session."""
         self.numbers = self.taken = 0
         for kept in (self.unacknowledged, self.received, self.consumed, self.live, self.cut):
-            kept.clear()  # type: ignore[attr-defined]
+            kept.clear()
 
     def lose(self, segment: int, position: int = 0) -> None:
         """Go on as if nothing of a segment beyond this position had arrived."""

@@ -1,5 +1,6 @@
 """How a sender keeps a transport alive, and notices that it is not (SPEC §16)."""
 
+import asyncio
 from contextlib import suppress
 
 from .. import messages as m

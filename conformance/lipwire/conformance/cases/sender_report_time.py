@@ -3,15 +3,11 @@
 import asyncio
 from typing import Final
 
-from lipwire.protocol.channels import Channel
-
 from .. import messages as m
 from ..case import case
 from ..driver import HarnessError
 from ..sender_play import SenderPlay
 
-FLOOR: Final = 2_400
-"""The least window that a receiver may announce, in samples at 24 kHz."""
 SECOND: Final = 24_000
 """Samples of one second."""
 GRACE: Final = {"limits": {"grace": 300}}
@@ -58,36 +54,6 @@ async def _(it: SenderPlay) -> None:
     await it.expect("interrupt", first=segment, last=segment)
 
 
-def _moves(name: str, why: str, *report: int) -> None:
-    """A report in which one position has moved, of a segment of 480 samples."""
-
-    @case(f"sender.report_time.{name}", "LW-STREAM-7", why=why, options={"limits": {"grace": 1_500}})
-    async def _(it: SenderPlay) -> None:
-        it.auto.discard("progress")
-        await it.open(limits={"cooldown": 0})
-        for seed in range(5):
-            began = it.now()
-            segment = await it.whole(480, seed)
-            it.send(m.progress(segment, 240, 120), channel=Channel.CONTROL)
-            await asyncio.sleep(0.4)
-            moved = it.now()
-            it.send(m.progress(segment, *report), channel=Channel.CONTROL)
-            await it.fence()
-            if it.now() - began < 1.5:
-                break
-            it.end_stream(segment, 0, cause=2)
-            await it.told("stream_ended", segment=segment)
-        else:
-            raise HarnessError("this machine is too slow to report something within 1.5 s")
-        await it.ends(segment, 0, interrupted=True, exact=False)
-        waited = it.now() - moved
-        it.check(waited >= 1.5, "1.5 s of grace after the position that moved", f"{waited:.3f} s")
-
-
-_moves("what_arrives_moves_it", "on a slow link the samples are still on their way", 480, 120)
-_moves("what_is_handed_out_moves_it", "a renderer that takes samples is at work, heard or not", 240, 240)
-
-
 @case(
     "sender.report_time.a_cut_starts_it_anew",
     "LW-STREAM-7",
@@ -112,26 +78,6 @@ async def _(it: SenderPlay) -> None:
     await it.ends(segment, 0, interrupted=True, exact=False)
     waited = it.now() - at
     it.check(waited >= 1.5, "1.5 s of grace after the interrupt", f"{waited:.3f} s")
-
-
-@case(
-    "sender.report_time.a_cut_has_nothing_to_play",
-    "LW-STREAM-7",
-    why="an agent waits for how far a cut segment was heard, and not for the half a minute that nobody will hear",
-    options=GRACE,
-)
-async def _(it: SenderPlay) -> None:
-    it.auto.discard("consume")
-    await it.open(limits={"cooldown": 0, "window": FLOOR})
-    segment = await it.open_segment()
-    for seed in range(3):
-        await it.write(segment, m.pcm(10 * SECOND, seed))
-    await it.do("end", segment=segment)
-    await it.arrives(segment, 480)
-    await it.do("interrupt", segment=None)
-    await it.expect("interrupt", requirement="LW-INTERRUPT-2")
-    it.send(m.progress(segment, 480, 480, 240), channel=Channel.CONTROL)
-    await it.ends(segment, 240, interrupted=True, exact=False)
 
 
 @case(

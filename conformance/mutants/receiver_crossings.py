@@ -158,6 +158,47 @@ CROSSINGS: Final = (
         "LW-WIRE-4",
         ("receiver.repair.many_ranges",),
     ),
+    Mutant(
+        "silence has two bytes a sample, whatever the format",
+        "protocol/reassembly.py",
+        "            pcm = silence if samples * self.frame == len(silence) else bytes(samples * self.frame)\n",
+        "            pcm = bytes(samples * 2)\n",
+        "LW-REPAIR-7",
+        ("receiver.repair.concealed_in_another_format",),
+    ),
+    Mutant(
+        "concealed samples give room back that they did not take",
+        "protocol/receiver_reports.py",
+        "        incoming.credit += audio.high - high\n",
+        "",
+        "LW-CREDIT-3",
+        ("receiver.repair.concealed_within_the_window",),
+    ),
+    Mutant(
+        "what came early for a segment that was left out takes room for ever",
+        "protocol/incoming.py",
+        "        for skipped in [one for one in self.early if one < segment]:\n"
+        "            self._forget_early(skipped)\n",
+        "",
+        "LW-CREDIT-3",
+        ("receiver.credit.held_for_one_that_was_left_out",),
+    ),
+    Mutant(
+        "progress comes after half a second",
+        "protocol/limits.py",
+        "PROGRESS_INTERVAL: Final = 0.020\n",
+        "PROGRESS_INTERVAL: Final = 0.5\n",
+        "LW-PROGRESS-1",
+        ("receiver.promptness.progress",),
+    ),
+    Mutant(
+        "acknowledgements come after half a second",
+        "protocol/limits.py",
+        "ACKNOWLEDGE_DELAY: Final = 0.050\n",
+        "ACKNOWLEDGE_DELAY: Final = 0.5\n",
+        "LW-CONTROL-3",
+        ("receiver.promptness.acknowledgement",),
+    ),
 )
 
 SESSIONS: Final = (

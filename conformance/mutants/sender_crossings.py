@@ -132,4 +132,20 @@ CROSSINGS: Final = (
         "LW-STREAM-7",
         ("sender.pause.holds_the_time",),
     ),
+    Mutant(
+        "acknowledges after half a second",
+        "protocol/limits.py",
+        "ACKNOWLEDGE_DELAY: Final = 0.050\n",
+        "ACKNOWLEDGE_DELAY: Final = 0.5\n",
+        "LW-CONTROL-3",
+        ("sender.promptness.acknowledgement",),
+    ),
+    Mutant(
+        "repairs up to the sample before the last of a range",
+        "protocol/sender_reports.py",
+        "            for chunk in segment.kept_in(first, end):\n",
+        "            for chunk in segment.kept_in(first, end - 1):\n",
+        "LW-REPAIR-3",
+        ("sender.repair.first_sample_of_a_chunk",),
+    ),
 )

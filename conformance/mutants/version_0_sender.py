@@ -203,4 +203,37 @@ SENDER: Final = (
         "LW-V0-4",
         ("sender.version0.bounds_of_texts",),
     ),
+    Mutant(
+        "version 0: the ack of an INTERRUPT ends the hold-back",
+        "protocol/version0_pace.py",
+        "        if self._ack_wait and self._hold_until > now:\n",
+        "        self._hold_until = now\n        if self._ack_wait and self._hold_until > now:\n",
+        "LW-V0-8",
+        ("sender.version0.cooldown_whatever_is_acked",),
+    ),
+    Mutant(
+        "version 0: no end of a segment that is cut while it is written",
+        "protocol/version0_sender.py",
+        "        if not (segment.finished or (wire is not None and wire.truncated)):\n            return False\n",
+        "        if not segment.finished:\n            return wire is not None and wire.truncated\n",
+        "LW-V0-13",
+        ("sender.version0.one_that_is_being_written",),
+    ),
+    Mutant(
+        "version 0: waits for the ack of an INTERRUPT for ever",
+        "protocol/version0_acks.py",
+        "        while self._unanswered and self._unanswered[0] < now - self._grace:\n"
+        "            self._unanswered.popleft()\n",
+        "",
+        "LW-V0-15",
+        ("sender.version0.gave_up_after_an_interrupt_without_an_ack",),
+    ),
+    Mutant(
+        "version 0: does not give a late receiver the length of the next segment",
+        "protocol/version0_acks.py",
+        "            return max(wire.ends_at, wire.end_sent_at, behind_others) + self._grace\n",
+        "            return max(wire.ends_at, wire.end_sent_at) + self._grace\n",
+        "LW-V0-20",
+        ("sender.version0.no_ack_behind_a_late_one",),
+    ),
 )

@@ -428,3 +428,21 @@ for _name, (_make, _why) in SAID.items():
         await it.goes_on()
         it.send(make(1, 1 << 40))
         await it.closes("window_exceeded")
+
+
+@case(
+    "receiver.credit.held_for_one_that_was_left_out",
+    "LW-CREDIT-3",
+    why="ids may be left out: what came early for one that can not start any more takes no room",
+    features=("repair",),
+    needs=("hold",),
+    options={"limits": {"window": 4_800}, "reading": False},
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    it.send_audio(2, m.pcm(4_800, 2))
+    await it.goes_on()
+    it.send(m.segment_start(3))
+    it.send_audio(3, m.pcm(4_800, 3))
+    await it.goes_on()
+    await it.reported(3, received=4_800)

@@ -184,3 +184,51 @@ async def _(it: ReceiverPlay) -> None:
     it.send_audio(1, pcm[960:1_920], position=480)
     it.send(m.segment_end(1, 1_440))
     await it.told("segment_end", segment=1, total=1_440)
+
+
+@case(
+    "receiver.repair.concealed_in_another_format",
+    "LW-REPAIR-7",
+    "LW-FORMAT-2",
+    why="silence has as many bytes as the samples whose place it takes, in whatever format",
+    features=REPAIR,
+    needs=("conceal", "f32le", "stereo"),
+    options={"formats": [["f32le", 24_000, 2]], **SOON},
+)
+async def _(it: ReceiverPlay) -> None:
+    it.auto.discard("repair")
+    await it.open(formats=[["f32le", 24_000, 2]])
+    pcm = m.pcm(4 * 480)
+    it.send(m.segment_start(1))
+    it.send_audio(1, pcm, position=480, chunk=120)
+    it.send(m.segment_end(1, 960))
+    await it.heard(1, bytes(8 * 480), concealed=True)
+    await it.heard(1, pcm, start=480, requirement="LW-FORMAT-2")
+    await it.told("segment_end", segment=1, total=960)
+
+
+@case(
+    "receiver.repair.concealed_within_the_window",
+    "LW-CREDIT-3",
+    "LW-REPAIR-7",
+    why="silence that waits for the consumer takes room as samples do, or a sender makes a receiver hold any amount",
+    features=REPAIR,
+    needs=("conceal", "hold"),
+    options={"limits": {"repair_timeout": 100, "window": 4_800}},
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    it.auto.discard("repair")
+    await it.open()
+    it.send(m.segment_start(1))
+    it.send_audio(1, m.pcm(480))
+    await it.heard(1, m.pcm(480))
+    it.send(m.sent(1, 4_800))
+    await it.heard(1, _silence(4_320), start=480, concealed=True)
+    await it.reported(1, consumed=4_800, requirement="LW-REPAIR-7")
+    it.step("all of that was handed out: there is room for a window, and for no more")
+    await it.do("hold")
+    it.send_audio(1, m.pcm(4_800, 2), position=4_800)
+    await it.goes_on()
+    it.send_audio(1, m.pcm(1, 3), position=9_600)
+    await it.closes("window_exceeded")

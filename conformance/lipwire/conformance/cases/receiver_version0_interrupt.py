@@ -233,6 +233,35 @@ async def _(it: ReceiverPlay) -> None:
     well_spoken(it, 3)
 
 
+@case0(
+    "receiver.version0.cooldown_begins_anew",
+    "LW-V0-26",
+    why="each INTERRUPT has old audio behind it, one that comes in the cooldown of another, too",
+    options=WITH_COOLDOWN,
+)
+async def _(it: ReceiverPlay) -> None:
+    await begin(it)
+    say(it, m.pcm(480))
+    await it.heard(1, m.pcm(480))
+    for turn in range(5):  # a machine may be too slow for it, but not each time
+        since = len(it.trace)
+        say(it, INTERRUPT)
+        await asyncio.sleep(0.6 * COOLDOWN)
+        say(it, INTERRUPT)
+        await asyncio.sleep(0.6 * COOLDOWN)
+        say(it, m.pcm(480, 7 + turn))
+        await asyncio.sleep(COOLDOWN)
+        await it.do("fence")
+        begun, came = it.seen("event segment_start", since=since), it.seen("event audio", since=since)
+        pcm = m.pcm(960, 70 + turn)
+        say(it, pcm)
+        await it.told("audio", where=lambda told, pcm=pcm: told["sha256"] == m.digest(pcm), since=since)
+        if not begun and not came:
+            break
+    words = "nothing of what comes in the cooldown of the second INTERRUPT, no beginning either"
+    it.check(not begun and not came, words, f"{len(begun)} have begun, and {len(came)} times audio came")
+
+
 # -- as much as waits ------------------------------------------------------------------------------------------
 
 
@@ -291,6 +320,33 @@ async def _(it: ReceiverPlay) -> None:
     await it.told("segment_end", segment=1_024, total=0)
     it.none("event closed")
     it.handed_whole(*range(1, 1_025), empty=True, requirement="LW-V0-23")
+
+
+@case0(
+    "receiver.version0.room_again",
+    "LW-V0-29",
+    why="what was handed out, or dropped by an INTERRUPT, waits no more: a long session must not end for that",
+    needs=("hold", "rates"),
+    options={"formats": [["s16le", 8_000, 1]], "limits": {"cooldown": 0}},
+)
+async def _(it: ReceiverPlay) -> None:
+    await begin(it)
+    it.step("1,500 segments that are handed out as they come, and then twice 1,000 that an INTERRUPT drops")
+    for _ in range(1_500):
+        say(it, SEGMENT_END)
+    await it.told("segment_end", segment=1_500)
+    await it.do("hold")
+    for _ in range(2):
+        say(it, *[SEGMENT_END] * 1_000, INTERRUPT)
+    it.step("twice 450 s of silence, 3.5 s a message, with an INTERRUPT behind each; not in the trace")
+    for _ in range(2):
+        for _ in range(128):
+            await it.pour(bytes(56_000))
+        say(it, INTERRUPT)
+    await it.do("release")
+    say(it, m.pcm(240, 5))
+    await it.told("audio", where=lambda told: told["sha256"] == m.digest(m.pcm(240, 5)))
+    it.none("event closed")
 
 
 @case0(

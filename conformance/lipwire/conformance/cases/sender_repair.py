@@ -167,6 +167,24 @@ LOSSY: Final = ("webrtc",)
 
 
 @case(
+    "sender.repair.first_sample_of_a_chunk",
+    "LW-REPAIR-3",
+    why="a range has its first end in it: a single sample is missing where a chunk begins",
+    features=REPAIR,
+)
+async def _(it: SenderPlay) -> None:
+    it.auto.discard("progress")
+    await it.open()
+    segment = await it.open_segment()
+    for seed in range(3):
+        await it.write(segment, m.pcm(480, seed))
+        await it.arrives(segment, 480 * (seed + 1))
+    starts = sorted({entry.message.position for entry in it.seen("audio", segment=segment)})
+    for start in starts[:4]:
+        await it.sent_again(segment, [start, start + 1])
+
+
+@case(
     "sender.repair.says_how_far",
     "LW-REPAIR-6",
     why="when the last samples are lost nothing follows that shows it: the receiver has to be told that they were sent",

@@ -1,5 +1,6 @@
 """Version 0 at a sender: acks, what they can and can not mean, and none (SPEC, Appendix A.4)."""
 
+import asyncio
 from contextlib import suppress
 from typing import Final
 
@@ -219,6 +220,34 @@ async def _(it: SenderPlay) -> None:
     it.once("event stream_ended", segment=first)
     interrupts(it, 0, "LW-V0-20")
     well_spoken(it)
+
+
+@case0(
+    "sender.version0.no_ack_behind_a_late_one",
+    "LW-V0-20",
+    "LW-V0-19",
+    why="a receiver that was late with one segment is late with the next as well: that has its length from there",
+    options={"limits": {"grace": 600}},
+)
+async def _(it: SenderPlay) -> None:
+    await begin(it)
+    for seed in range(5):
+        began = it.now()
+        first, second = await whole(it, 12_000, seed), await whole(it, 12_000, seed + 10)
+        await asyncio.sleep(max(0.0, 0.9 - (it.now() - began)))
+        at = it.now()
+        ack(it, 12_000)
+        await taken(it)
+        in_time = it.now() - began < 1.1
+        said = await it.told("stream_ended", segment=first)
+        ended = await it.expect("event stream_ended", segment=second)
+        if in_time:
+            it.check(not said["interrupted"], "the first was played", f"{said}", "LW-V0-19")
+            waited = ended.at - at
+            it.check(waited >= 1.1, "0.5 s to play from that ack, and 0.6 s of grace", f"after {waited:.3f} s")
+            return
+        await asyncio.sleep(0.5)
+    raise HarnessError("this machine is too slow to ack something within 1.1 s")
 
 
 @case0(

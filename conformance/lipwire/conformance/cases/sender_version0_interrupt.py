@@ -77,6 +77,25 @@ async def _(it: SenderPlay) -> None:
 
 
 @case0(
+    "sender.version0.cooldown_whatever_is_acked",
+    "LW-V0-8",
+    why="the ack of an INTERRUPT comes at once where nothing was playing, and the receiver discards audio all the same",
+    options=PATIENT,
+)
+async def _(it: SenderPlay) -> None:
+    await begin(it)
+    await it.say(m.pcm(3 * RATE))
+    await it.until(lambda: len(audio(it)) >= RATE // 2, "a quarter of a second of audio")
+    began = it.now()
+    since = await interrupt(it)
+    ack(it, 0, interrupted=True)
+    await it.say(m.pcm(4_800, 2))
+    await speaks(it, m.pcm(4_800, 2), since=since)
+    waited = next(one.at for one in heard(it, since) if one.kind == "audio") - began
+    it.check(waited >= COOLDOWN + MARGIN, f"no new audio for {COOLDOWN + MARGIN:g} s", f"after {waited:.3f} s")
+
+
+@case0(
     "sender.version0.nothing_sent",
     "LW-V0-12",
     "LW-V0-2",
@@ -157,6 +176,30 @@ async def _(it: SenderPlay) -> None:
     await result(it, third, 480, interrupted=False, requirement="LW-V0-13")
     interrupts(it, 0, "LW-V0-13")
     well_spoken(it)
+
+
+@case0(
+    "sender.version0.one_that_is_being_written",
+    "LW-V0-13",
+    why="its end has not been written yet, and what was sent of it needs one: the next segment's audio comes behind it",
+    needs=ONE,
+)
+async def _(it: SenderPlay) -> None:
+    await begin(it)
+    await whole(it, 9_600)
+    since = len(it.trace)
+    second = await it.open_segment()
+    await it.write(second, m.pcm(4_800, 2))
+    await speaks(it, m.pcm(4_800, 2), since=since)
+    await it.do("interrupt", segment=second)
+    third = await it.say(m.pcm(480, 3))
+    await it.until(lambda: len(audio(it, since)) >= 2 * (4_800 + 480), "the third")
+    await it.until(lambda: count(it, "end", since) >= 2, "an end of the second, and one of the third", "LW-V0-13")
+    cut, following, *_ = utterances(it, since)
+    apart = (cut, following) == (m.pcm(4_800, 2), m.pcm(480, 3))
+    it.check(apart, "the second, its end, the third", f"{len(cut) // 2} samples, an end, {len(following) // 2} samples")
+    interrupts(it, 0, "LW-V0-13")
+    it.check(third > second, f"an id above {second}", f"{third}")
 
 
 @case0(
@@ -254,6 +297,29 @@ async def _(it: SenderPlay) -> None:
     await result(it, second, 480, interrupted=False, requirement="LW-V0-16")
     interrupts(it, 0, "LW-V0-15")
     well_spoken(it)
+
+
+@case0(
+    "sender.version0.gave_up_after_an_interrupt_without_an_ack",
+    "LW-V0-15",
+    why="an INTERRUPT that nobody acked within the grace is forgotten: an ack that comes much later is not of it",
+    options={"limits": {"grace": 300}},
+)
+async def _(it: SenderPlay) -> None:
+    await begin(it)
+    first = await whole(it)
+    await interrupt(it)
+    await it.told("stream_ended", segment=first)
+    await asyncio.sleep(0.5)
+    since = len(it.trace)
+    second = await it.say(m.pcm(LONG))
+    await it.until(lambda: len(audio(it, since)) >= RATE, "half a second of audio")
+    await asyncio.sleep(0.1)
+    ack(it, 1_200, interrupted=True)
+    await result(it, second, 1_200, interrupted=None, requirement="LW-V0-15")
+    await ends(it, since=since)
+    size = len(utterances(it, since)[0])
+    it.check(size < 2 * LONG, "its end, before all of it was sent", f"{size} bytes")
 
 
 @case0(

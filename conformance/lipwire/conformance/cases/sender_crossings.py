@@ -11,7 +11,6 @@ from ..case import case
 from ..checking import PATIENCE
 from ..driver import HarnessError, Refused
 from ..sender_play import SenderPlay
-from .sender_resume_refused import asked_for_all_again
 
 RESUME: Final = ("resume",)
 MARKS: Final = ("marks",)
@@ -77,6 +76,28 @@ async def _(it: SenderPlay) -> None:
 
 
 # -- a resume, and what was under way --------------------------------------------------------------------------
+
+
+async def asked_for_all_again(it: SenderPlay) -> int:
+    """Bring a sender to where it sent all of a segment, nothing was reported, and a resume asks for all of it again.
+
+    The segment has 24,000 samples; gives its id.
+    """
+    it.auto -= {"progress", "nack", "cut"}
+    await it.open()
+    total = 24_000
+    segment = await it.say(m.pcm(total))
+    for _ in range(500):  # it sends no more than a little ahead of what is reported
+        await asyncio.sleep(0.02)
+        it.send(m.progress(segment, 0, 0, highest=it.received[segment].highest), channel=Channel.CONTROL)
+        if it.received[segment].highest == total:
+            break
+    await it.expect("segment_end", segment=segment, total=total, requirement="LW-SEGMENT-5")
+    await it.fence()
+    it.drop()
+    await it.connect()
+    await it.go_on(state=[it.taken, [[segment, 0, 0, None]]])
+    return segment
 
 
 @case(

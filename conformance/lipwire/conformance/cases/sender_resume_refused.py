@@ -1,6 +1,5 @@
 """What a sender refuses when it resumes, and what it does when it is refused (SPEC §15)."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -10,6 +9,7 @@ from lipwire.protocol.errors import CloseCode
 from .. import messages as m
 from ..case import case
 from ..sender_play import FLOOR, SenderPlay
+from .sender_crossings import asked_for_all_again
 
 RESUME: Final = ("resume",)
 REPORTED, HEARD = 480, 240
@@ -138,28 +138,6 @@ async def _(it: SenderPlay) -> None:
     await it.arrives(at.first, at.received + 480, "LW-CREDIT-1")
     await it.settle()
     it.check_credit()
-
-
-async def asked_for_all_again(it: SenderPlay) -> int:
-    """Bring a sender to where it sent all of a segment, nothing was reported, and a resume asks for all of it again.
-
-    The segment has 24,000 samples; gives its id.
-    """
-    it.auto -= {"progress", "nack", "cut"}
-    await it.open()
-    total = 24_000
-    segment = await it.say(m.pcm(total))
-    for _ in range(500):  # it sends no more than a little ahead of what is reported
-        await asyncio.sleep(0.02)
-        it.send(m.progress(segment, 0, 0, highest=it.received[segment].highest), channel=Channel.CONTROL)
-        if it.received[segment].highest == total:
-            break
-    await it.expect("segment_end", segment=segment, total=total, requirement="LW-SEGMENT-5")
-    await it.fence()
-    it.drop()
-    await it.connect()
-    await it.go_on(state=[it.taken, [[segment, 0, 0, None]]])
-    return segment
 
 
 @case(

@@ -36,6 +36,17 @@ def test_from_checks(make_result, cases, checks, verdict):
     assert found.cases == (ONE,)
 
 
+def test_what_failed_cases_alone_have_looked_at_is_no_pass(make_result, cases):
+    """What a check finds in a case that does not get far may be so for want of anything to look at."""
+    failed = make_result(ONE, (ID, "MUST", True), ("LW-WIRE-1", "MUST", False))
+    found = of([failed], cases)
+    assert (found.verdict, found.checks) == (Verdict.NOT_COVERED, 1)
+    assert "only cases that fail because of something else" in found.reason
+    for checks in ([(ID, "MUST", True)], [(ID, "MUST", True), ("LW-WIRE-1", "SHOULD", False)]):
+        other = make_result("receiver.segments.empty", *checks)
+        assert of([failed, other], cases).verdict is Verdict.PASS
+
+
 def test_a_check_of_a_case_that_does_not_name_it_counts(make_result, cases):
     found = of([make_result(ONE, ("LW-WIRE-1", "MUST", False))], cases, "LW-WIRE-1")
     assert found.verdict is Verdict.FAIL

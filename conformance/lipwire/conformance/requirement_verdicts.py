@@ -59,13 +59,16 @@ def _verdict(
     # What was looked at while the driver or the kit went wrong shows nothing.
     sound = [result for result in results if result.verdict is not Verdict.HARNESS_ERROR]
     checks = [check for result in sound for check in result.checks if check.requirement == name]
+    kept = any(result.verdict is not Verdict.FAIL and _checked(result, name) for result in sound)
     naming = [
         result
         for result in results
-        if name in cases[result.case].requirements or any(check.requirement == name for check in result.checks)
+        if name in cases[result.case].requirements or _checked(result, name)
     ]
     if checks:
         verdict, reason = _of_checks(checks), ""
+        if verdict is Verdict.PASS and not kept:
+            verdict, reason = Verdict.NOT_COVERED, "only cases that fail because of something else have looked at it"
     else:
         verdict, reason = _of_none(requirement, role, naming)
     return RequirementVerdict(
@@ -77,6 +80,10 @@ def _verdict(
         failed=sum(not check.passed for check in checks),
         cases=tuple(result.case for result in naming),
     )
+
+
+def _checked(result: Result, name: str) -> bool:
+    return any(check.requirement == name for check in result.checks)
 
 
 def _of_checks(checks: Sequence[Check]) -> Verdict:

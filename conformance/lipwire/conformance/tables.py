@@ -48,6 +48,7 @@ class Tables(Play):
         try:
             await (other.meet() if first else other.open())
         except CaseFailed:
+            other.go_on_unless_silent()
             return
         self.step(f"{what}: close {' or '.join(codes)}?")
         # On control (LW-WIRE-13), where the ping behind it can not overtake it, nor it the kit's first message.
@@ -62,6 +63,15 @@ class Tables(Play):
         )
         await other.leave()
         if not answered:
+            raise CaseFailed
+
+    def go_on_unless_silent(self) -> None:
+        """End the script where nothing comes at all: each further row would be waited for as long.
+
+        Raises:
+            CaseFailed: it has said nothing, and the transport has not ended.
+        """
+        if not self.over and not any(entry.kind == "message" and self._is_for_it(entry) for entry in self.trace):
             raise CaseFailed
 
     async def answers(self, *, first: bool) -> bool:  # noqa: ARG002 - what answers may depend on it
@@ -94,6 +104,7 @@ class Tables(Play):
         except CaseFailed:
             del self.checks[before:]  # in their place one that says what it was about
             self.check(False, f"{what}: the session goes on", other.lately(), requirement)
+            other.go_on_unless_silent()
             return
         self.check(True, f"{what}: the session goes on", "", requirement)
         await other.leave()

@@ -10,6 +10,7 @@ import pytest
 
 from lipwire.conformance import Case, Verdict
 from lipwire.conformance import messages as m
+from lipwire.conformance.last_lines import LastLines, fit_to_show
 from lipwire.conformance.run import Target, run
 
 SDK = Target(command=f"{sys.executable} -m lipwire.reference_driver")
@@ -17,15 +18,17 @@ MISBEHAVING = Path(__file__).parent / "drivers" / "misbehaving.py"
 PATIENCE = 20.0
 """Of the kit: what is waited for to no purpose takes minutes."""
 LONG = 60.0
-pytestmark = pytest.mark.asyncio
 
 
-async def play(script, target=SDK, *, patience=PATIENCE, options=None, **more):
+def made_up(script, *, options=None, **more):
+    made = {"name": f"receiver.made.{script.__name__}", "requirements": ("LW-SEGMENT-6",), "why": ""}
+    return Case(script=script, **made, options=options or {}, **more)
+
+
+async def play(script, target=SDK, *, patience=PATIENCE, **more):
     """What comes of a case with this script."""
-    made = {"name": "receiver.made.up", "requirements": ("LW-SEGMENT-6",), "why": "", "options": options or {}}
-    case = Case(script=script, **made, **more)
     began = time.monotonic()
-    (result,) = (await run([case], target, patience=patience)).results
+    (result,) = (await run([made_up(script, **more)], target, patience=patience)).results
     assert time.monotonic() - began < LONG
     return result
 
@@ -41,6 +44,7 @@ async def closed_by_a_wrong_message(it):
     it.send([17, 0, 0, 0, b""])
 
 
+@pytest.mark.asyncio
 @pytest.mark.parametrize("what", ["a message", "a condition", "an event"])
 async def test_nothing_is_waited_for_once_nothing_can_come(what):
     async def script(it):
@@ -57,6 +61,7 @@ async def test_nothing_is_waited_for_once_nothing_can_come(what):
     assert result.seconds < 20.0  # of 40
 
 
+@pytest.mark.asyncio
 async def test_an_event_behind_the_end_of_a_session_is_waited_for():
     async def script(it):
         await it.open()
@@ -69,6 +74,7 @@ async def test_an_event_behind_the_end_of_a_session_is_waited_for():
     assert (await play(script)).verdict is Verdict.PASS
 
 
+@pytest.mark.asyncio
 async def test_a_session_that_can_be_resumed_is_not_over():
     async def script(it):
         await it.open()
@@ -80,6 +86,7 @@ async def test_a_session_that_can_be_resumed_is_not_over():
     assert result.verdict is Verdict.PASS, result
 
 
+@pytest.mark.asyncio
 async def test_what_did_not_come_is_told_with_the_close_first():
     async def script(it):
         await closed_by_a_wrong_message(it)
@@ -90,6 +97,7 @@ async def test_what_did_not_come_is_told_with_the_close_first():
     assert ": '" in actual.split(", and it did not come. What came: welcome")[0]  # the reason
 
 
+@pytest.mark.asyncio
 async def test_what_did_not_come_after_a_close_of_the_kit():
     async def script(it):
         await it.open()
@@ -99,6 +107,7 @@ async def test_what_did_not_come_after_a_close_of_the_kit():
     assert failed(await play(script)).actual.startswith("the kit has sent close ")
 
 
+@pytest.mark.asyncio
 async def test_a_url_where_nobody_listens_is_no_failure():
     async def script(it):
         await it.open()
@@ -114,6 +123,7 @@ async def test_a_url_where_nobody_listens_is_no_failure():
         assert advice in result.reason
 
 
+@pytest.mark.asyncio
 async def test_a_receiver_that_has_listened_and_does_not_any_more_is_a_failure():
     async def script(it):
         await it.open()
@@ -126,6 +136,7 @@ async def test_a_receiver_that_has_listened_and_does_not_any_more_is_a_failure()
     assert failed(result).actual.startswith("nobody listens on ws://127.0.0.1:")
 
 
+@pytest.mark.asyncio
 async def test_a_start_that_tells_no_url():
     async def script(it):
         await it.open()
@@ -133,3 +144,64 @@ async def test_a_start_that_tells_no_url():
     result = await play(script, Target(command=f"{sys.executable} {MISBEHAVING} nowhere never"))
     assert result.verdict is Verdict.HARNESS_ERROR
     assert "lacks `url`" in result.reason
+
+
+async def hands_out_true(it):
+    await it.open()
+    it.send(m.segment_start(True))
+    await it.closes("invalid_field")
+
+
+LENIENT = f"{sys.executable} {Path(__file__).parent / 'drivers' / 'lenient.py'}"
+
+
+@pytest.mark.asyncio
+async def test_what_the_implementation_should_not_have_taken_is_its_failure():
+    result = await play(hands_out_true, Target(command=LENIENT), patience=0.5, judged=False)
+    assert result.verdict is Verdict.FAIL, result
+    told = next(check for check in result.checks if "handed out" in check.expected)
+    assert (told.requirement, told.passed) == ("LW-SEGMENT-6", False)
+    assert "segment: True is not of type 'integer'" in told.actual
+    assert [entry.fields["segment"] for entry in result.trace if entry.name == "odd segment_start"] == [True]
+
+
+@pytest.mark.asyncio
+async def test_a_value_that_nobody_has_sent_is_the_driver_s_fault():
+    async def script(it):
+        await it.open()
+        it.send(m.segment_start(1))
+        await it.told("segment_start")
+
+    result = await play(script, Target(command=f"{LENIENT} made_up"))
+    assert result.verdict is Verdict.HARNESS_ERROR
+    assert "segment: True is not of type 'integer'" in result.reason
+
+
+@pytest.mark.asyncio
+async def test_the_end_of_standard_error_comes_with_a_failure():
+    async def passes(it):
+        await it.open()
+        it.send(m.segment_start(True))
+        it.check(True, "it is taken")
+
+    cases = [made_up(passes, judged=False), made_up(hands_out_true, judged=False)]
+    done = await run(cases, Target(command=LENIENT), patience=0.5, jobs=1)
+    passed, fails = done.results
+    assert passed.standard_error == ()
+    assert fails.verdict is Verdict.FAIL
+    # That of this case, not of the one before in the same process.
+    assert fails.standard_error == ["segment_start.segment is true, \x1b[31mnever mind"]
+
+
+def test_lines_of_standard_error_are_bounded_and_come_in_pieces():
+    said = LastLines()
+    for piece in (b"one\r\ntw", b"o\nx" + b"y" * 100_000, b"z\nl\xc3", b"\xa4st"):
+        said.take(piece)
+    one, two, long, last = said.since()
+    assert (one, two, last) == ("one", "two", "l\xe4st")
+    assert len(long) < 5_000
+    assert len(fit_to_show(long)) == 301
+    assert said.since(3) == ["l\xe4st"]
+    said.take(b"\n" + b"again\n" * 100)
+    assert said.since() == ["again"] * 20
+    assert fit_to_show("\x1b[0m\u2028\x00") == "\\x1b[0m\\u2028\\x00"

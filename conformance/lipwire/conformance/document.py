@@ -19,6 +19,7 @@ from lipwire.protocol.trace import describe, plain, without_secrets
 from .case import Case
 from .expected import Outcome
 from .hiding import Hiding
+from .last_lines import fit_to_show
 from .requirement_verdicts import RequirementVerdict, requirement_verdicts, unchecked
 from .requirements import spec_path
 from .run import Run
@@ -138,6 +139,7 @@ def _case(result: Result, case: Case, outcome: Outcome) -> Document:
         "steps": [{"at": at, "text": hiding.text(words)} for at, words in result.steps],
         "trace": [_entry(entry, hiding, case.role) for entry in entries],
         "trace_left_out": left_out,
+        "standard_error": [fit_to_show(hiding.text(line)) for line in result.standard_error],
     }
 
 

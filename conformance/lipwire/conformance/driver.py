@@ -11,7 +11,6 @@ import json
 import os
 import shlex
 import signal
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +21,8 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
+from .last_lines import LastLines, fit_to_show
+
 VERSION: Final = 1
 MOST_LINE: Final = 1 << 20
 """Bytes of one line."""
@@ -31,6 +32,7 @@ ANSWER: Final = 15.0
 """Seconds in which a command is answered, before patience is multiplied."""
 ALWAYS: Final = ("hello", "fence", "stop")
 """Commands that are for the driver itself: it can do them, and its implementation has nothing to refuse."""
+LAST_WORDS: Final = "The last of its standard error:"
 LEAVE: Final = 3.0
 """Seconds that it has to end by itself when its input ends."""
 
@@ -81,6 +83,12 @@ def complaint(kind: str, line: Mapping[str, Any]) -> str | None:
     return None
 
 
+def is_whole(event: Mapping[str, Any]) -> bool:
+    """Whether an event is known, has all its fields, and no other: if it does not fit, a value is at fault."""
+    known = schema()["$defs"].get(f"event.{event['event']}")
+    return known is not None and set(known["required"]) <= set(event) <= set(known["properties"])
+
+
 class Driver:
     """A running driver process.
 
@@ -88,12 +96,22 @@ class Driver:
         command: as a shell would split it; no shell is involved.
         patience: multiplies every time-out.
         on_event: called with each event, in the event loop.
+        on_odd_event: called with one that is whole and has a value that does not fit, and with what is wrong; whether
+            the implementation is at fault, and not the driver.
     """
 
-    def __init__(self, command: str, *, patience: float = 1.0, on_event: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        command: str,
+        *,
+        patience: float = 1.0,
+        on_event: Callable[[dict[str, Any]], None],
+        on_odd_event: Callable[[dict[str, Any], str], bool] = lambda _line, _wrong: False,
+    ) -> None:
         self.command = command
         self.patience = patience
         self.on_event = on_event
+        self.on_odd_event = on_odd_event
         self.declared: Declaration | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -102,7 +120,7 @@ class Driver:
         self._lines = 0
         self._leaves = False
         self._fault: HarnessError | None = None
-        self._words: deque[str] = deque(maxlen=20)
+        self.standard_error: Final = LastLines()
 
     async def begin(self) -> Declaration:
         """Start it, and ask what it is.
@@ -222,11 +240,6 @@ class Driver:
         """Whether it is of no more use."""
         return self._fault is not None
 
-    @property
-    def words(self) -> list[str]:
-        """The last lines of its standard error."""
-        return list(self._words)
-
     def check(self) -> None:
         """Raise what has gone wrong since, if anything has."""
         if self._fault is not None:
@@ -234,8 +247,8 @@ class Driver:
 
     def _failed(self, text: str) -> HarnessError:
         if self._fault is None:
-            words = "".join(f"\n    {line}" for line in self._words)
-            self._fault = HarnessError(text + (f"\n  The last of its standard error:{words}" if words else ""))
+            words = "".join(f"\n    {fit_to_show(line)}" for line in self.standard_error.since())
+            self._fault = HarnessError(text + (f"\n  {LAST_WORDS}{words}" if words else ""))
         return self._fault
 
     def _fail(self, text: str) -> None:
@@ -297,7 +310,9 @@ class Driver:
             return "the driver wrote JSON that is not an object"
         if "event" in line:
             if wrong := complaint(f"event.{line['event']}", line):
-                return f"an event of the driver does not fit the schema: {wrong}"
+                if not is_whole(line) or not self.on_odd_event(line, wrong):
+                    return f"an event of the driver does not fit the schema: {wrong}"
+                return None
             self.on_event(line)
             return None
         if self._asked is None:
@@ -322,4 +337,4 @@ class Driver:
         assert self._process is not None
         assert self._process.stderr is not None
         while raw := await self._process.stderr.read(4_096):
-            self._words.extend(raw.decode("utf-8", "replace").splitlines())
+            self.standard_error.take(raw)

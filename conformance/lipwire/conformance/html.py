@@ -63,4 +63,4 @@ def _details(case: Document) -> Document:
     return {
         name: case[name]
         for name in ("role", "why", "reason", "checks", "steps", "trace", "trace_left_out", "requirements")
-    }
+    } | {"standard_error": case.get("standard_error", [])}

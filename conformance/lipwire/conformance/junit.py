@@ -62,6 +62,8 @@ def _case(case: Mapping[str, Any]) -> ET.Element:
         ET.SubElement(made, "skipped", message=_clean(f"{case['verdict']}: {case['reason']}"))
     elif case["verdict"] == "warn":
         ET.SubElement(made, "system-out").text = _clean(f"warning: {_headline(case)}\n{_details(case)}")
+    if case.get("standard_error"):
+        ET.SubElement(made, "system-err").text = _clean("\n".join(case["standard_error"]))
     return made
 
 

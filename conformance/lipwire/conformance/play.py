@@ -107,17 +107,30 @@ class Play(Checking):
 
     def words(self) -> list[str]:
         """The last lines of what the driver, and the implementation in it, wrote to standard error."""
-        return [] if self.driver is None else self.driver.words
+        return [] if self.driver is None else self.driver.standard_error.since()
 
-    def on_event(self, line: dict[str, Any]) -> None:
+    def on_event(self, line: dict[str, Any], *, odd: bool = False) -> None:
         """Take an event of the driver."""
         fields = {key: value for key, value in line.items() if key != "event"}
+        name = f"odd {line['event']}" if odd else line["event"]
         self._add(
             Entry(
-                index=len(self.trace), at=self.now(), kind="event", by=self.role, name=line["event"], fields=fields,
+                index=len(self.trace), at=self.now(), kind="event", by=self.role, name=name, fields=fields,
                 transport=self.transports,
             )
         )  # fmt: skip
+
+    def on_odd_event(self, line: dict[str, Any], wrong: str) -> bool:
+        """Take an event with a value that the schema forbids; whether the implementation is at fault.
+
+        It is once the kit has sent what can not be read: it has taken that, and handed it out. Otherwise no such value
+        has come over the wire, and the driver has made it.
+        """
+        if not any(entry.name == "malformed" and entry.by is not self.role for entry in self.trace):
+            return False
+        self.on_event(line, odd=True)
+        self.check(False, f"no {line['event']} of what was malformed is handed out", f"{wrong}: {short(line)}")
+        return True
 
     # -- the end -------------------------------------------------------------------------------------------
 

@@ -157,10 +157,14 @@ class CaseItem(pytest.Item):
         """Play it, and tell its verdict in pytest's terms."""
         from .driver import HarnessError
         from .expected import compare
+        from .last_lines import fit_to_show
         from .verdicts import Verdict
 
         result = self.player.play(self.case)
         self.add_report_section("call", "trace", told(result))
+        if result.standard_error:
+            said = "\n".join(map(fit_to_show, result.standard_error))
+            self.add_report_section("call", "driver's standard error", said)
         cases = {self.case.name: self.case}
         known = compare(self.player.entries, [result], cases, self.player.transport, whole=False).expected
         match result.verdict:

@@ -60,11 +60,7 @@ def _verdict(
     sound = [result for result in results if result.verdict is not Verdict.HARNESS_ERROR]
     checks = [check for result in sound for check in result.checks if check.requirement == name]
     kept = any(result.verdict is not Verdict.FAIL and _checked(result, name) for result in sound)
-    naming = [
-        result
-        for result in results
-        if name in cases[result.case].requirements or _checked(result, name)
-    ]
+    naming = [result for result in results if name in cases[result.case].requirements or _checked(result, name)]
     if checks:
         verdict, reason = _of_checks(checks), ""
         if verdict is Verdict.PASS and not kept:

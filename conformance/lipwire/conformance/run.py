@@ -16,14 +16,15 @@ from lipwire.transports import TransportError
 
 from .case import Case
 from .checking import CaseFailed
-from .driver import Declaration, Driver, HarnessError, Refused, Unsupported
+from .driver import LAST_WORDS, Declaration, Driver, HarnessError, Refused, Unsupported
 from .honesty import check_needs
 from .judge import judge
+from .last_lines import LastLines
 from .links import NobodyListens
 from .play import Play
 from .receiver_play import ReceiverPlay
 from .sender_play import SenderPlay
-from .verdicts import Result, Verdict, conclude
+from .verdicts import LOUD, Result, Verdict, conclude
 from .watch import Watch
 
 IN_A_ROW: Final = 24
@@ -143,17 +144,24 @@ class Worker:
         self.patience = patience
         self.watch = watch
         self.driver: Driver | None = None
-        self._listening: Callable[[dict[str, Any]], None] | None = None
+        self._playing: Play | None = None
+        self._said = LastLines()
+        """What the driver of the last case has written to standard error."""
+        self._said_before = 0
 
     def _on_event(self, line: dict[str, Any]) -> None:
-        if self._listening is not None:
-            self._listening(line)
+        if self._playing is not None:
+            self._playing.on_event(line)
+
+    def _on_odd_event(self, line: dict[str, Any], wrong: str) -> bool:
+        return self._playing is not None and self._playing.on_odd_event(line, wrong)
 
     async def play(self, case: Case, declaration: Declaration | None) -> Result:
         """Play one case, whatever happens."""
         began = time.monotonic()
         assert declaration is not None
         result = Result(case=case.name, verdict=Verdict.PASS)
+        self._said, self._said_before = LastLines(), 0
         if reason := self._not_testable(case):
             result.verdict, result.reason = Verdict.NOT_TESTABLE, reason
             return result
@@ -168,6 +176,8 @@ class Worker:
         except Unsupported as error:
             result.verdict = Verdict.HARNESS_ERROR
             result.reason = f"the driver declares what it needs, and then says that it can not: {error}"
+        if result.verdict in LOUD and LAST_WORDS not in result.reason:
+            result.standard_error = self._said.since(self._said_before)
         result.seconds = time.monotonic() - began
         return result
 
@@ -182,12 +192,20 @@ class Worker:
 
     async def _play(self, case: Case, declaration: Declaration, result: Result) -> None:
         if self.target.command is not None and self.driver is None:
-            self.driver = Driver(self.target.command, patience=self.patience, on_event=self._on_event)
+            self.driver = Driver(
+                self.target.command,
+                patience=self.patience,
+                on_event=self._on_event,
+                on_odd_event=self._on_odd_event,
+            )
             try:
                 await self.driver.begin()
             except HarnessError:
                 await self.end()  # the next case tries another process
                 raise
+        if self.driver is not None:
+            self._said = self.driver.standard_error
+            self._said_before = self._said.count
         kind = ReceiverPlay if case.role is Role.RECEIVER else SenderPlay
         play = kind(
             case,
@@ -198,7 +216,7 @@ class Worker:
             declared=declaration.capabilities,
             watch=self.watch,
         )
-        self._listening = play.on_event
+        self._playing = play
         try:
             async with asyncio.timeout(case.seconds * max(self.patience, 1.0)):
                 await case.script(play)
@@ -243,7 +261,7 @@ class Worker:
             result.details["fault"] = str(error)
             await self.end()
         finally:
-            self._listening = None
+            self._playing = None
             result.checks = play.checks
             result.trace = play.trace
             result.steps = play.steps

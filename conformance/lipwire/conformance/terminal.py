@@ -16,7 +16,7 @@ from rich.text import Text
 
 from .document import Document
 from .requirements import REQUIREMENTS
-from .verdicts import Result, Verdict
+from .verdicts import LOUD, Result
 
 STYLES: Final = {
     "pass": "green", "warn": "yellow", "fail": "bold red", "harness error": "bold magenta",
@@ -27,7 +27,6 @@ _WIDTH: Final = 120
 """Of what is not a terminal."""
 _BEFORE: Final = 10
 """Lines of messages and events that led to a failed check."""
-_LOUD: Final = (Verdict.FAIL, Verdict.WARN, Verdict.HARNESS_ERROR)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -65,7 +64,7 @@ class Live:
         if self._bar is None:
             self._out.print(line, soft_wrap=True)
             return
-        if result.verdict in _LOUD:
+        if result.verdict in LOUD:
             self._bar.console.print(line, soft_wrap=True)
         assert self._task is not None
         self._bar.update(self._task, advance=1, description=_counted(self._counts))
@@ -110,6 +109,11 @@ def _amiss(case: Mapping[str, Any], out: Console) -> None:
         out.print(Padding(table, (0, 0, 0, 4)))
         before = [entry for entry in case["trace"] if entry["index"] <= check["at"]]
         for line in lately(before):
+            out.print(Padding(Text(line, style="dim", overflow="ellipsis", no_wrap=True), (0, 0, 0, 4)))
+
+    if said := case.get("standard_error"):
+        out.print(Padding(Text("the last of the driver's standard error"), (0, 0, 0, 2)))
+        for line in said:
             out.print(Padding(Text(line, style="dim", overflow="ellipsis", no_wrap=True), (0, 0, 0, 4)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from .trace import Entry
@@ -27,6 +27,10 @@ class Verdict(Enum):
     """A MUST was not kept."""
     HARNESS_ERROR = "harness error"
     """The driver or the kit is at fault; nothing is known of the implementation."""
+
+
+LOUD: Final = (Verdict.FAIL, Verdict.WARN, Verdict.HARNESS_ERROR)
+"""Of which more is to be said than that it is so."""
 
 
 class Closing(Enum):
@@ -71,6 +75,8 @@ class Result:
     trace: Sequence[Entry] = ()
     steps: list[tuple[int, str]] = field(default_factory=list)
     """What the kit did and waited for: the index in the trace, and the words."""
+    standard_error: Sequence[str] = ()
+    """The last lines that the driver wrote to it meanwhile, as they are, where something is amiss."""
     seconds: float = 0.0
     details: dict[str, Any] = field(default_factory=dict)
 

@@ -16,7 +16,10 @@ class CannotDo(Exception):
 
 
 class Lines:
-    """Standard input and output as lines; what is written is held against the schema, as what is read is."""
+    """Standard input and output as lines; answers are held against the schema, events by the kit alone.
+
+    What the SDK hands out is told as it is, right or wrong.
+    """
 
     def __init__(self) -> None:
         self._out: Final = sys.stdout.buffer
@@ -31,18 +34,21 @@ class Lines:
 
     def event(self, event: str, **fields: Any) -> None:
         """Tell of something that happened."""
-        self._write(f"event.{event}", {"event": event, **fields})
+        self._write({"event": event, **fields})
 
     def answer(self, command: dict[str, Any], ok: dict[str, Any]) -> None:
         """Answer a command that was done."""
-        self._write(f"answer.{command['do']}", {"id": command["id"], "ok": ok})
+        self._answer(f"answer.{command['do']}", {"id": command["id"], "ok": ok})
 
     def refuse(self, command: dict[str, Any], how: str, text: str) -> None:
         """Answer one that was not: ``error``, ``refused`` or ``unsupported``."""
-        self._write("answer.refusal", {"id": command["id"], how: text})
+        self._answer("answer.refusal", {"id": command["id"], how: text})
 
-    def _write(self, kind: str, line: dict[str, Any]) -> None:
+    def _answer(self, kind: str, line: dict[str, Any]) -> None:
         wrong = complaint(kind, line)
         assert wrong is None, f"{kind}: {wrong}: {line}"
+        self._write(line)
+
+    def _write(self, line: dict[str, Any]) -> None:
         self._out.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
         self._out.flush()

@@ -38,6 +38,9 @@ function draw(details) {
   if (data.trace.length || data.steps.length) {
     body.append(make('h3', '', 'What happened'), ladder(data));
   }
+  if (data.standard_error.length) {
+    body.append(make('h3', '', 'The last of the driver’s standard error'), make('pre', '', data.standard_error.join('\n')));
+  }
 }
 
 function checks(data) {

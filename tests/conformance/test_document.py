@@ -27,6 +27,7 @@ from lipwire.conformance.expected import Entry as Expectation
 from lipwire.conformance.expected import Outcome
 from lipwire.conformance.hiding import Hiding
 from lipwire.conformance.run import Run, Target
+from lipwire.conformance.terminal import console, summary
 from lipwire.conformance.trace import Entry, read
 from lipwire.protocol.channels import Channel
 from lipwire.protocol.registry import Role
@@ -112,6 +113,16 @@ def test_every_made_up_document_fits_the_schema(document, make_result):
     for verdict in Verdict:
         if verdict is not Verdict.NOT_COVERED:
             Draft202012Validator(schema()).validate(document(make_result(ONE, verdict=verdict)))
+
+
+def test_the_end_of_standard_error_is_shown_without_secrets_or_control_characters(document, make_result, capsys):
+    said = [f"a token: {TOKEN}", "\x1b[31mred"]
+    made = document(make_result(ONE, (ID, "MUST", False), standard_error=said, trace=secret_trace()))
+    assert made["cases"][0]["standard_error"] == ["a token: (hidden)", "\\x1b[31mred"]
+    summary(made, console())
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    at = lines.index("the last of the driver's standard error")
+    assert lines[at + 1 : at + 3] == ["a token: (hidden)", "\\x1b[31mred"]
 
 
 def secret_trace():

@@ -27,6 +27,7 @@ def every(flawed) -> Document:
     made = copy.deepcopy(flawed)
     failed = next(case for case in made["cases"] if case["name"] == ONE)
     failed["checks"][0]["actual"] = '</script><script>document.title = "harm"</script> & more \x00\x1b'
+    failed["standard_error"] = ["last words </script>"]
     for number, verdict in enumerate(("warn", "harness error", "unsupported", "not testable", "fail")):
         case = copy.deepcopy(failed)
         case |= {"name": f"receiver.made.{number}", "verdict": verdict, "reason": f"because <b>{verdict}</b>"}
@@ -55,6 +56,7 @@ def test_junit(every):
     tests = {f"{test.get('classname')}.{test.get('name')}": test for test in root.iter("testcase")}
     assert tests[ONE].find("failure").get("message").startswith("LW-SEGMENT-6: expected the samples of segment 1")
     assert "segment_start" in tests[ONE].find("failure").text
+    assert tests[ONE].find("system-err").text == "last words </script>"
     assert list(tests["receiver.segments.id_used_before"].iter("failure")) == []
     assert "warning: LW-" in tests["receiver.made.0"].find("system-out").text
     assert tests["receiver.made.1"].find("error").get("message") == "because <b>harness error</b>"
@@ -77,6 +79,7 @@ def test_the_page_is_self_contained(every):
     assert len({name for name, _ in blocks}) == len(blocks)
     for name, block in blocks:
         assert json.loads(block)["trace"] is not None, name
+    assert '"standard_error":["last words \\u003c/script>"]' in page
     for one in every["requirements"]:
         assert one["id"] in page
 
@@ -126,6 +129,7 @@ const opened = page.locator(`details[id="${name}"]`);
 told.open = await opened.getAttribute('open');
 told.expected = await opened.locator('.expected').allInnerTexts();
 told.actual = await opened.locator('.actual').allInnerTexts();
+told.words = await opened.locator('.body > pre').innerText();
 told.quoted = await opened.locator('blockquote').first().innerText();
 told.flag = await opened.locator('.rung.flag').count();
 const start = opened.locator('.rung.kit', { hasText: 'segment_start' }).first();
@@ -195,6 +199,7 @@ def test_a_browser_shows_it(conformance, every, tmp_path):
     assert told["expected"] == [check["expected"] for check in broken]
     assert told["actual"] == [check["actual"] for check in broken]
     assert told["flag"] == len(broken)
+    assert told["words"] == "last words </script>"
     assert told["quoted"].startswith("LW-SEGMENT-6 A receiver MUST hand out segments in the order of their ids")
     assert told["hex_before"] == 0
     assert told["hex"] == ["92 10 01"]

@@ -391,4 +391,12 @@ AUDIO: Final = (
         "LW-AUDIO-9",
         ("receiver.audio.before_eight_starts",),
     ),
+    Mutant(
+        "positions beyond 2^40 are a matter of the window alone",
+        "protocol/limits.py",
+        "MAX_SEGMENT: Final = 2**40\n",
+        "MAX_SEGMENT: Final = 2**50\n",
+        "LW-AUDIO-11",
+        ("receiver.audio.longer_than_a_segment_audio",),
+    ),
 )

@@ -199,6 +199,32 @@ CROSSINGS: Final = (
         "LW-CONTROL-3",
         ("receiver.promptness.acknowledgement",),
     ),
+    Mutant(
+        "a segment is over as soon as its last sample was heard",
+        "protocol/receiver.py",
+        "        known.played = position\n        self._touch(known, now)\n",
+        "        known.played = position\n        self._touch(known, now)\n        if position == known.total:\n"
+        "            self._finish_segment(known, position, interrupted=False, cause=0, now=now)\n"
+        "            return True\n",
+        "LW-STREAM-2",
+        ("receiver.playback.heard_to_the_end_is_not_over",),
+    ),
+    Mutant(
+        "a resume tells what lies beyond a gap as received",
+        "protocol/receiver.py",
+        "        rows = [[one.id, one.audio.received, one.audio.consumed, one.played] for one in live]",
+        "        rows = [[one.id, one.audio.high, one.audio.consumed, one.played] for one in live]",
+        "LW-RESUME-7",
+        ("receiver.resume.asks_for_a_gap_again",),
+    ),
+    Mutant(
+        "numbered messages carry the count of the message before",
+        "protocol/numbered.py",
+        "        return encode(Numbered(number, self.taken, message))\n",
+        "        return encode(Numbered(number, max(0, self.taken - 1), message))\n",
+        "LW-CONTROL-3",
+        ("receiver.numbered.acknowledged_by_what_it_sends",),
+    ),
 )
 
 SESSIONS: Final = (
@@ -262,5 +288,41 @@ SESSIONS: Final = (
         "                audio = await self._open",
         "LW-RESUME-5",
         ("receiver.sessions.resumed_in_its_place",),
+    ),
+    Mutant(
+        "a pause holds every session",
+        "protocol/receiver_segments.py",
+        "        self.paused = paused\n",
+        "        import gc\n\n        for one in [found for found in gc.get_objects() if type(found) is type(self)]:\n"
+        "            one.paused = paused\n            one._update()\n",
+        "LW-PAUSE-1",
+        ("receiver.sessions.pause_of_each",),
+    ),
+    Mutant(
+        "the ranges of segments to come are counted over all sessions",
+        "protocol/receiver_segments.py",
+        "        if len(incoming.cuts) > EARLY_CUTS:",
+        "        import gc\n\n        every = [one for one in gc.get_objects() if type(one) is type(incoming)]\n"
+        "        if sum(len(one.cuts) for one in every) > EARLY_CUTS:",
+        "LW-INTERRUPT-5",
+        ("receiver.sessions.cuts_of_each",),
+    ),
+    Mutant(
+        "live segments are counted over all sessions",
+        "protocol/receiver_segments.py",
+        "        if len(incoming.live) >= self._most_segments and",
+        "        import gc\n\n        every = [one for one in gc.get_objects() if type(one) is type(incoming)]\n"
+        "        if sum(len(one.live) for one in every) >= self._most_segments and",
+        "LW-SEGMENT-4",
+        ("receiver.sessions.segments_of_each",),
+    ),
+    Mutant(
+        "the first secret comes from a generator with a fixed seed",
+        "receiver/acceptor.py",
+        "        connection.open(hello, transport.binding, secrets.token_bytes(_SECRET_BYTES), self._now())\n",
+        "        import random\n\n        secret = random.Random(0).randbytes(_SECRET_BYTES)\n"
+        "        connection.open(hello, transport.binding, secret, self._now())\n",
+        "LW-RESUME-3",
+        ("receiver.sessions.secrets_of_each",),
     ),
 )

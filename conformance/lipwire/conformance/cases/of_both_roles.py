@@ -114,53 +114,6 @@ async def stays(it: Tables, what: str, say: Callable[[Any, int], None], **openin
     await other.leave()
 
 
-PROMPT: Final = 0.25
-"""Seconds within which what has to come at once, or in 50 ms, comes at least now and then, on any machine."""
-
-
-async def comes_promptly(it: Tables, what: str, requirement: str, one: Callable[[int], Awaitable[float]]) -> None:
-    """Check that something is prompt in one of many tries.
-
-    A machine may be slow at each of them, but who waits for half a second first is never fast. ``one`` does the try of
-    that number, from 1, and gives how long it took.
-    """
-    waits: list[float] = []
-    while not waits or (waits[-1] >= PROMPT and sum(waits) < PATIENCE * it.patience):
-        waits.append(await one(len(waits) + 1))
-    shortest = min(waits)
-    it.check(
-        shortest < PROMPT, f"{what} within {PROMPT:g} s", f"after {shortest:.3f} s in {len(waits)} tries", requirement
-    )
-
-
-async def prompt_pong(it: Tables) -> None:
-    """A ping is answered at once."""
-    await it.open()
-
-    async def one(number: int) -> float:
-        began = it.now()
-        it.send(m.ping(number))
-        return (await it.expect("pong", t1=number)).at - began
-
-    await comes_promptly(it, "a pong", "LW-LIVE-1", one)
-
-
-async def prompt_acknowledgement(it: Tables) -> None:
-    """A numbered message is acknowledged in 50 ms, and a repeat of it at once. ``custom`` and ``resume`` are chosen."""
-    await it.open()
-
-    def counted(entry: Any) -> int:
-        return -1 if entry.taken is None else int(entry.taken)
-
-    async def one(number: int) -> float:
-        began = it.now()
-        it.send_exactly(m.numbered(number, it.taken, m.custom({"com.example.number": number})))
-        await it.until(lambda: any(counted(entry) >= number for entry in it.said()), f"{number} acknowledged")
-        return next(entry.at for entry in it.said() if counted(entry) >= number) - began
-
-    await comes_promptly(it, "acknowledged", "LW-CONTROL-3", one)
-
-
 # -- closing (SPEC §16, §18) -----------------------------------------------------------------------------------------
 
 MARKER: Final = "\x1b]0;lipwire-kit\x07\n\r\x00"

@@ -279,5 +279,4 @@ for _name, _message in TOO_LONG.items():
         it.send(m.segment_start(1))
         await it.goes_on()
         it.send(message)
-        # It breaks LW-CREDIT-3 as well, and SPEC.md does not say which of the two comes first.
-        await it.closes("invalid_position", "window_exceeded")
+        await it.closes("invalid_position")  # it breaks LW-CREDIT-3 as well, which comes behind positions

@@ -1,7 +1,7 @@
 """What comes together at a receiver: a cut and late reports, a gap and a pause, a resume and what was under way."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 from .. import messages as m
 from ..case import case
@@ -95,6 +95,23 @@ async def _(it: ReceiverPlay) -> None:
     it.none("stream_started", since=end.index)
 
 
+@case(
+    "receiver.playback.heard_to_the_end_is_not_over",
+    "LW-STREAM-2",
+    why="a consumer that tells of the last sample may still say that it failed, and says itself when it is done",
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    await it.whole(1)
+    await it.do("played", segment=1, position=480)
+    await it.fence()
+    it.none("stream_ended")
+    await it.finish(1, 480)
+    await it.ended(1, 480)
+    await it.fence()
+    it.once("stream_ended", segment=1)
+
+
 # -- nothing is concealed while the consumer does not wait -----------------------------------------------------
 
 
@@ -149,6 +166,7 @@ async def _(it: ReceiverPlay) -> None:
 @case(
     "receiver.resume.asks_for_a_gap_again",
     "LW-REPAIR-1",
+    "LW-RESUME-7",
     why="what was missing when the transport was lost is still missing, and the nacks were lost with it",
     features=("repair", "resume"),
     options={"limits": {**LASTS, **NO_CONCEALING}},
@@ -159,7 +177,9 @@ async def _(it: ReceiverPlay) -> None:
     pcm = await _gap(it, 1)
     it.drop()
     since = len(it.trace)
-    await it.resume()
+    welcome: Any = (await it.resume()).message
+    rows = [list(row) for row in welcome.state[1]]
+    it.check(rows == [[1, 0, 0, None]], "state: segment 1 at 0, 0, nil", f"{rows}", "LW-RESUME-7")
 
     def asked() -> set[int]:
         nacks = (entry.message for entry in it.seen("nack", since=since, segment=1))

@@ -197,6 +197,22 @@ async def _(it: ReceiverPlay) -> None:
 
 
 @case(
+    "receiver.numbered.acknowledged_by_what_it_sends",
+    "LW-CONTROL-3",
+    why="a numbered message of its own carries the count, and takes the place of an acknowledgement",
+    features=RESUME,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    for segment in range(1, 11):
+        it.send(m.segment_start(segment), m.segment_end(segment, 0))
+        await it.told("segment_end", segment=segment)
+        await it.finish(segment, 0)
+        await it.ended(segment, 0, requirement="LW-STREAM-2")
+        await it.until(lambda: not it.unacknowledged, "both are acknowledged")
+
+
+@case(
     "receiver.numbered.acknowledged",
     "LW-CONTROL-3",
     why="the sender keeps what is not acknowledged, and a repeat shows that the acknowledgement was lost",

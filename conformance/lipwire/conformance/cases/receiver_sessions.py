@@ -88,6 +88,71 @@ async def _(it: ReceiverPlay) -> None:
         number += 1
 
 
+@case(
+    "receiver.sessions.segments_of_each",
+    "LW-SEGMENT-4",
+    why="as many segments as are announced may be live in each session",
+    options={"limits": {"segments": 4}},
+)
+async def _(it: ReceiverPlay) -> None:
+    for one in await _two(it):
+        for segment in range(1, one.limits.get("segments", 64) + 1):
+            one.send(m.segment_start(segment), m.segment_end(segment, 0))
+        await one.goes_on()
+    await it.goes_on()
+
+
+@case(
+    "receiver.sessions.cuts_of_each",
+    "LW-INTERRUPT-5",
+    why="room for 64 ranges of segments to come is kept in each session, and what is cut in one is not in another",
+)
+async def _(it: ReceiverPlay) -> None:
+    for one in await _two(it):
+        for first in range(10, 138, 2):
+            one.send(m.interrupt(first))
+        await one.goes_on()
+    third = await it.beside()
+    await third.open()
+    third.send(m.segment_start(10), m.segment_end(10, 0))
+    await third.told("segment_end", session=3, segment=10, total=0)
+    await it.goes_on()
+
+
+@case(
+    "receiver.sessions.pause_of_each",
+    "LW-PAUSE-1",
+    why="one agent waits, and another speaks",
+    features=("pause",),
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    other = await it.beside()
+    await other.open()
+    it.send(m.pause())
+    await it.told("paused", session=1)
+    other.send(m.segment_start(1), m.segment_end(1, 0))
+    await other.told("segment_end", session=2, segment=1, total=0)
+    it.none("event paused", session=2)
+    it.send(m.segment_start(1), m.segment_end(1, 0))
+    other.send(m.unpause())
+    await other.goes_on()
+    await it.goes_on()
+    it.none("event segment_start", session=1)
+
+
+@case(
+    "receiver.sessions.secrets_of_each",
+    "LW-RESUME-3",
+    why="a secret that can be reckoned, from the generation or a seed, lets one agent take the session of another",
+    features=("resume",),
+    wire=True,
+)
+async def _(it: ReceiverPlay) -> None:
+    secrets = [one.secret for one in await _two(it)]
+    it.check(secrets[0] != secrets[1], "another secret in each session", "the same")
+
+
 # -- places ----------------------------------------------------------------------------------------------------
 
 

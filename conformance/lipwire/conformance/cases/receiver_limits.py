@@ -6,8 +6,8 @@ from typing import Any, Final
 from .. import messages as m
 from ..case import case
 from ..receiver_play import ReceiverPlay
-from . import of_both_roles
-from .of_both_roles import maps, pairs
+from . import wire_of_both_roles
+from .wire_of_both_roles import maps, pairs
 
 BOUNDS: Final = {
     "window": (2_400, 1_440_000),  # of 24,000 Hz
@@ -172,7 +172,7 @@ async def _(it: ReceiverPlay) -> None:
         "in metadata": lambda deep: m.segment_start(1, maps(deep)),
         "in metadata, of arrays": lambda deep: m.segment_start(1, {"a": m.nested(deep - 1)}),
     }
-    await of_both_roles.depth(it, places)
+    await wire_of_both_roles.depth(it, places)
 
 
 @case(
@@ -187,7 +187,7 @@ async def _(it: ReceiverPlay) -> None:
         "of metadata": lambda count: m.segment_start(1, pairs(count)),
         "of an array in metadata": lambda count: m.segment_start(1, {"a": [0] * count}),
     }
-    await of_both_roles.entries(it, places)
+    await wire_of_both_roles.entries(it, places)
 
 
 @case(
@@ -201,7 +201,7 @@ async def _(it: ReceiverPlay) -> None:
 )
 async def _(it: ReceiverPlay) -> None:
     await it.open()
-    await of_both_roles.claims(it)
+    await wire_of_both_roles.claims(it)
     await it.goes_on("LW-SECURITY-1")
 
 
@@ -255,4 +255,4 @@ _content_case("custom", m.custom)
     judged=False,
 )
 async def _(it: ReceiverPlay) -> None:
-    await of_both_roles.floats(it, m.custom)
+    await wire_of_both_roles.floats(it, m.custom)

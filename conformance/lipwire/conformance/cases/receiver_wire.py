@@ -7,8 +7,8 @@ from lipwire.protocol.channels import Channel
 from .. import messages as m
 from ..case import case
 from ..receiver_play import ReceiverPlay
-from . import of_both_roles
-from .of_both_roles import EXTENSIONS, FIRST_RULES, MALFORMED, NOT_UTF_8
+from . import wire_of_both_roles
+from .wire_of_both_roles import EXTENSIONS, FIRST_RULES, MALFORMED, NOT_UTF_8
 
 PROGRESS: Final = 28
 STREAM_ENDED: Final = 29
@@ -25,7 +25,7 @@ async def _(it: ReceiverPlay) -> None:
     await it.connect()
     it.send_exactly(m.wide(m.hello(it.session, features=it.offered())))
     await it.expect("welcome")
-    await of_both_roles.wide_integers(it)
+    await wire_of_both_roles.wide_integers(it)
 
 
 @case(
@@ -155,7 +155,7 @@ async def _(it: ReceiverPlay) -> None:
     judged=False,
 )
 async def _(it: ReceiverPlay) -> None:
-    await of_both_roles.unknown_types(it)
+    await wire_of_both_roles.unknown_types(it)
 
 
 @case(
@@ -188,7 +188,7 @@ async def _(it: ReceiverPlay) -> None:
     judged=False,
 )
 async def _(it: ReceiverPlay) -> None:
-    await of_both_roles.extensions(it)
+    await wire_of_both_roles.extensions(it)
     for what, data in EXTENSIONS.items():
         await it.refused(f"{what}, in metadata", "invalid_field", b"\x93\x10\x01\x81\xa1a" + data)
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from .. import messages as m
 from ..case import case
 from ..sender_play import SenderPlay, welcome_with
-from . import of_both_roles
+from . import wire_of_both_roles
 from .receiver_fields import BEYOND, ID, INT, MAP, MESSAGE, NAME, Field
 
 POSITION_OR_NIL: Final[tuple[Any, ...]] = (1.0, True, "1", b"\x01", [1], {})
@@ -213,7 +213,7 @@ async def _(it: SenderPlay) -> None:
     judged=False,
 )
 async def _(it: SenderPlay) -> None:
-    await of_both_roles.floats(it, m.custom)
+    await wire_of_both_roles.floats(it, m.custom)
 
 
 @case(

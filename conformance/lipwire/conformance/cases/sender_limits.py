@@ -6,9 +6,10 @@ from typing import Any, Final
 from .. import messages as m
 from ..case import case
 from ..sender_play import SenderPlay, welcome_with
-from . import of_both_roles
-from .of_both_roles import EARLIEST, maps, pairs
+from . import wire_of_both_roles
+from .of_both_roles import EARLIEST
 from .receiver_limits import BOUNDS
+from .wire_of_both_roles import maps, pairs
 
 UNDER: Final = {"window": 2_399, "message": 4_095, "keepalive": 99, "segments": 3}
 """Those with a floor above 0."""
@@ -204,7 +205,7 @@ async def _(it: SenderPlay) -> None:
     judged=False,
 )
 async def _(it: SenderPlay) -> None:
-    await of_both_roles.depth(it, {})
+    await wire_of_both_roles.depth(it, {})
     values: dict[str, Callable[[int], Any]] = {"maps": maps, "arrays in a map": lambda deep: {"a": m.nested(deep - 1)}}
     for what, made in values.items():
         await it.accepted(f"8 levels of {what} in welcome", opening={"info": made(7)})
@@ -218,7 +219,7 @@ async def _(it: SenderPlay) -> None:
     judged=False,
 )
 async def _(it: SenderPlay) -> None:
-    await of_both_roles.entries(it, {})
+    await wire_of_both_roles.entries(it, {})
     await it.accepted("1,024 entries of info", opening={"info": pairs(1_024)})
     await it.refused("1,025 entries of info", "limit_exceeded", welcome_with(info=pairs(1_025)), first=True)
 
@@ -232,5 +233,5 @@ async def _(it: SenderPlay) -> None:
     judged=False,
 )
 async def _(it: SenderPlay) -> None:
-    await of_both_roles.claims(it)
+    await wire_of_both_roles.claims(it)
     await it.accepted("another session, after all that", requirement="LW-SECURITY-1")

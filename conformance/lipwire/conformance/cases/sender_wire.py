@@ -7,8 +7,8 @@ from lipwire.protocol.channels import Channel
 from .. import messages as m
 from ..case import case
 from ..sender_play import SenderPlay, welcome_with
-from . import of_both_roles
-from .of_both_roles import FIRST_RULES, MALFORMED, NOT_UTF_8
+from . import wire_of_both_roles
+from .wire_of_both_roles import FIRST_RULES, MALFORMED, NOT_UTF_8
 
 # -- encodings -------------------------------------------------------------------------------------------------------
 
@@ -22,7 +22,7 @@ async def _(it: SenderPlay) -> None:
     await it.meet()
     it.send_exactly(m.wide(it.make_welcome()))
     await it.fence()
-    await of_both_roles.wide_integers(it)
+    await wire_of_both_roles.wide_integers(it)
 
 
 @case(
@@ -153,7 +153,7 @@ async def _(it: SenderPlay) -> None:
     judged=False,
 )
 async def _(it: SenderPlay) -> None:
-    await of_both_roles.unknown_types(it)
+    await wire_of_both_roles.unknown_types(it)
 
 
 @case(
@@ -187,7 +187,7 @@ async def _(it: SenderPlay) -> None:
     judged=False,
 )
 async def _(it: SenderPlay) -> None:
-    await of_both_roles.extensions(it)
+    await wire_of_both_roles.extensions(it)
 
 
 @case(

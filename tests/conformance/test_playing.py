@@ -7,11 +7,15 @@ import time
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import serve
 
 from lipwire.conformance import Case, Verdict
 from lipwire.conformance import messages as m
+from lipwire.conformance.case import load_cases
 from lipwire.conformance.last_lines import LastLines, fit_to_show
+from lipwire.conformance.requirement_verdicts import requirement_verdicts
 from lipwire.conformance.run import Target, run
+from lipwire.protocol.registry import Role
 
 SDK = Target(command=f"{sys.executable} -m lipwire.reference_driver")
 MISBEHAVING = Path(__file__).parent / "drivers" / "misbehaving.py"
@@ -144,6 +148,20 @@ async def test_a_start_that_tells_no_url():
     result = await play(script, Target(command=f"{sys.executable} {MISBEHAVING} nowhere never"))
     assert result.verdict is Verdict.HARNESS_ERROR
     assert "lacks `url`" in result.reason
+
+
+@pytest.mark.asyncio
+async def test_an_implementation_that_does_nothing_keeps_no_requirement():
+    """It opens transports, and says nothing on them."""
+    cases = load_cases()
+    names = ("receiver.wire.malformed", "receiver.transports.subprotocol", "receiver.segments.one")
+    async with serve(lambda connection: connection.wait_closed(), "127.0.0.1", 0, subprotocols=["lipwire.1"]) as server:
+        port = server.sockets[0].getsockname()[1]
+        target = Target(command=f"{sys.executable} {MISBEHAVING} agreeable never ws://127.0.0.1:{port}/")
+        done = await run([cases[name] for name in names], target, patience=0.2)
+    assert {result.verdict for result in done.results} <= {Verdict.FAIL, Verdict.WARN}, done.results
+    verdicts = requirement_verdicts(done.results, cases, [Role.RECEIVER])
+    assert [one.requirement.id for one in verdicts if one.verdict is Verdict.PASS] == []
 
 
 async def hands_out_true(it):

@@ -318,7 +318,6 @@ async def _(it: SenderPlay) -> None:
 @case(
     "sender.pause.holds_the_time",
     "LW-STREAM-7",
-    "LW-PAUSE-3",
     why="a pause holds the time for a report and does not begin it anew, or a restless user keeps a segment for ever",
     features=("pause",),
     options={"limits": {"grace": 600}},

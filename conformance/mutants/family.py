@@ -18,6 +18,7 @@ from . import (
     sender_features,
     sender_meanwhile,
     sender_playback,
+    sender_reckoning,
     sender_resume,
     sender_session,
     sender_wire,
@@ -56,6 +57,7 @@ GROUPS: Final[dict[str, tuple[Mutant, ...]]] = {
     "Sender: resume": sender_resume.RESUME,
     "Sender: what comes together": sender_crossings.CROSSINGS,
     "Sender: time for reports": sender_meanwhile.TIME,
+    "Sender: reckoning": sender_reckoning.RECKONING,
     "Sender: lost transports, new sessions": sender_meanwhile.MEANWHILE,
     "Sender: version 0": version_0_sender.SENDER,
 }

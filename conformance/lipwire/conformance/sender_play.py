@@ -349,15 +349,21 @@ class SenderPlay(Tables):
                 self.send(m.nack(segment, [got.contiguous, got.highest]))
         await self.until(lambda: got.contiguous >= end, f"segment {segment} up to {end}", name)
 
-    async def sent_again(self, segment: int, *missing: list[int], requirement: str = "LW-REPAIR-3") -> list[Entry]:
-        """Ask for samples until they have come once more, and check that they do; gives what came."""
+    async def sent_again(
+        self, segment: int, *missing: list[int], wanted: list[int] | None = None, requirement: str = "LW-REPAIR-3"
+    ) -> list[Entry]:
+        """Ask for samples until they have come once more, and check that they do; gives what came.
+
+        ``wanted``: the part of them that has to come, where the sender does not keep the rest any more.
+        """
         since = len(self.trace)
+        due = missing if wanted is None else (wanted,)
 
         def come() -> bool:
             got, size = Ranges(), self.frame_bytes
             for chunk in self.seen("audio", segment=segment, since=since):
                 got.add(chunk.message.position, chunk.message.position + len(chunk.message.pcm) // size)
-            return all(got.holds(start, end) for start, end in missing)
+            return all(got.holds(start, end) for start, end in due)
 
         def hopeless() -> bool:
             return self.over or self.closed is not None
@@ -368,7 +374,7 @@ class SenderPlay(Tables):
             self.send(m.nack(segment, *missing), channel=Channel.CONTROL)
             await self._wait_until(lambda: come() or hopeless(), AGAIN)
         chunks = self.seen("audio", segment=segment, since=since)
-        words = f"samples {', '.join(f'{start} to {end}' for start, end in missing)} of segment {segment} again"
+        words = f"samples {', '.join(f'{start} to {end}' for start, end in due)} of segment {segment} again"
         answers = f"{counted(len(chunks), 'message')} in answer to {counted(asked, 'request')}"
         self.require(come(), words, answers, requirement)
         return chunks

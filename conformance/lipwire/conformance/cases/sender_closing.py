@@ -318,11 +318,13 @@ async def _(it: SenderPlay) -> None:
 @case(
     "sender.closing.transport_ends_while_opening",
     "LW-CLOSE-5",
+    "LW-WIRE-4",
     why="where no welcome came there is no session: nothing to resume, and nothing is lost but a try",
 )
 async def _(it: SenderPlay) -> None:
     await it.meet()
     segment = await it.say(m.pcm(480))
+    before = it.hello
     it.drop()
     if not await it.comes_or_ends():
         await it.told("stream_ended", segment=segment)
@@ -330,6 +332,8 @@ async def _(it: SenderPlay) -> None:
         return
     await it.take_hello()
     it.check(it.hello.resume is None, "there is no session to resume", f"{it.hello.resume}")
+    later = it.session != before.session or it.hello.generation > before.generation
+    it.check(later, "a greater generation, or another session", f"{it.hello.generation}", "LW-WIRE-4")
     it.none("event stream_ended")
     it.welcome()
     await it.arrives(segment, 480, "LW-CLOSE-5")

@@ -164,6 +164,35 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
+    "sender.credit.of_a_cut_outside_the_confirmed_range",
+    "LW-CREDIT-2",
+    "LW-CREDIT-1",
+    why="of two cuts one is confirmed: the receiver may not have heard of the other",
+    needs=("interrupt_one",),
+)
+async def _(it: SenderPlay) -> None:
+    it.auto -= {"consume", "cut"}
+    await it.open(limits={"window": FLOOR})
+    first, *cut = [await it.say(m.pcm(samples, samples)) for samples in (480, 959, 961)]
+    await it.arrives(cut[1], 961)
+    for segment in cut:
+        await it.do("interrupt", segment=segment)
+        await it.expect("interrupt", first=segment, last=segment, requirement="LW-INTERRUPT-11")
+    fourth = await it.say(m.pcm(4_800, 4))
+    await it.settle()
+    it.check_credit("LW-CREDIT-2")
+    for segment in cut:
+        it.confirm(segment, segment)
+        await it.arrives(fourth, 480, "LW-CREDIT-2")
+        await it.settle()
+        it.check_credit("LW-CREDIT-2")
+    it.auto.add("consume")
+    it.report(first)
+    it.report(fourth)
+    await it.arrives(fourth, 4_800)
+
+
+@case(
     "sender.credit.rows_outside_the_cut",
     "LW-INTERRUPT-12",
     "LW-CREDIT-1",

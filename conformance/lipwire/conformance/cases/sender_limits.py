@@ -115,6 +115,25 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
+    "sender.limits.default_window_of_another_rate",
+    "LW-OPEN-10",
+    why="2 s of samples are 16,000 at 8 kHz",
+    needs=("rates",),
+    options={"formats": [["s16le", 8_000, 1]]},
+)
+async def _(it: SenderPlay) -> None:
+    it.auto.discard("consume")
+    await it.meet()
+    usual = it.make_welcome()
+    it.limits = {"window": 16_000}
+    it.send_exactly([*usual[:6], {}, *usual[7:]])
+    segment = await it.say(m.pcm(48_000))
+    await it.arrives(segment, 801)  # more than the floor
+    await it.settle()
+    it.check_credit("LW-OPEN-10")
+
+
+@case(
     "sender.limits.cooldown_beyond_its_cap",
     "LW-OPEN-10",
     "LW-STREAM-7",

@@ -94,6 +94,48 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
+    "sender.marks.256_of_one_that_waits",
+    "LW-MARK-3",
+    why="marks of a segment that waits for its turn come with it, after its start, and within the limit as well",
+    features=MARKS,
+    options={"limits": {"grace": 60_000}},
+    seconds=180.0,
+)
+async def _(it: SenderPlay) -> None:
+    it.auto.discard("consume")
+    await it.open(limits={"window": 2_400})
+    first, second = await it.say(m.pcm(4_800)), await it.open_segment()
+    await it.write(second, m.pcm(480, 2))
+    for count in range(MOST + 2):
+        await it.attempt("mark", segment=second, position=240, name=f"{count}")
+    await it.do("end", segment=second)
+    await it.arrives(first, 480)
+    it.auto.add("consume")
+    it.report(first)
+    await it.arrives(first, 4_800)
+    await it.expect("segment_end", segment=second, total=480, requirement="LW-SEGMENT-5")
+    await it.fence()
+    came = len(it.seen("mark"))
+    it.check(0 < came <= MOST, "256 marks at the most", f"{came}")
+
+
+@case(
+    "sender.marks.stereo",
+    "LW-FORMAT-2",
+    why="a mark stands at a sample per channel, as everything does",
+    features=MARKS,
+    needs=("stereo",),
+    options={"formats": [["s16le", 24_000, 2]]},
+)
+async def _(it: SenderPlay) -> None:
+    await it.open()
+    segment = await it.open_segment()
+    await it.write(segment, m.pcm(960, frame_bytes=4))
+    await it.do("mark", segment=segment, position=480, name="middle")
+    await it.expect("mark", segment=segment, position=480, name="middle")
+
+
+@case(
     "sender.marks.before_its_start",
     "LW-MARK-3",
     why="a mark of a segment that waits for its turn waits with it: before its start nobody can echo it",

@@ -316,3 +316,97 @@ async def _(it: SenderPlay) -> None:
     it.drop()
     closed = await it.told("closed")
     it.check(closed["code"] == 52, "peer_gone", f"{closed}")
+
+
+# -- what comes again ------------------------------------------------------------------------------------------------
+
+
+@case(
+    "sender.meanwhile.stereo_again",
+    "LW-RESUME-9",
+    "LW-AUDIO-1",
+    why="what is missing begins within a chunk, and within its bytes at another place than in mono",
+    features=RESUME,
+    needs=("stereo",),
+    options={"formats": [["s16le", 24_000, 2]]},
+)
+async def _(it: SenderPlay) -> None:
+    it.auto.discard("progress")
+    await it.open()
+    segment = await it.say(m.pcm(2_400, frame_bytes=4))
+    await it.arrives(segment, 2_400)
+    await it.expect("segment_end", segment=segment, requirement="LW-SEGMENT-5")
+    await _lost(it)
+    it.lose(segment, 701)
+    it.auto.add("progress")
+    await it.go_on()
+    await it.arrives(segment, 2_400, "LW-RESUME-9")
+
+
+@case(
+    "sender.meanwhile.again_with_a_full_window",
+    "LW-RESUME-9",
+    "LW-CREDIT-1",
+    why="what is sent again was counted when it was sent first: a window that was full has room for it",
+    features=RESUME,
+)
+async def _(it: SenderPlay) -> None:
+    it.auto -= {"consume", "progress"}
+    await it.open(limits={"window": 2_400})
+    segment = await it.say(m.pcm(7_200))
+    await it.arrives(segment, 2_400)
+    await it.settle()
+    await _lost(it)
+    it.lose(segment)
+    it.auto.add("progress")
+    await it.go_on()
+    await it.arrives(segment, 2_400, "LW-RESUME-9")
+    await it.settle()
+    it.check_credit()
+
+
+@case(
+    "sender.meanwhile.says_how_far",
+    "LW-REPAIR-6",
+    why="after a resume, too, the last samples may be what is lost",
+    features=("repair", "resume"),
+    transports=("webrtc",),
+)
+async def _(it: SenderPlay) -> None:
+    await it.open()
+    segment = await it.open_segment()
+    await it.write(segment, m.pcm(480))
+    await it.arrives(segment, 480)
+    since = await _lost(it)
+    await it.go_on()
+    await it.fence()
+    it.auto -= {"progress", "nack"}
+    await it.write(segment, m.pcm(480, 2))
+    await it.expect("sent", segment=segment, position=960, since=since)
+
+
+WRONG: Final[dict[str, dict[str, Any]]] = {
+    "no state": {"state": None},
+    "no secret": {"secret": None},
+    "fewer features": {"features": ["resume"]},
+}
+
+
+@case(
+    "sender.meanwhile.welcome_that_does_not_resume",
+    "LW-WIRE-4",
+    why="a receiver that goes on with another session than the sender's would be sent what it can not place",
+    features=("custom", "resume"),
+    judged=False,
+)
+async def _(it: SenderPlay) -> None:
+    for what, fields in WRONG.items():
+        other = await it.another()
+        await other.open()
+        await _lost(other)
+        other.step(f"the welcome has {what}")
+        if "features" in fields and it.kind == "webrtc":
+            fields = {"features": ["resume", "repair"]}
+        await other.go_on(again=False, **fields)
+        await other.closes("invalid_field")
+        await other.leave()

@@ -362,10 +362,10 @@ async def _(it: SenderPlay) -> None:
     it.report(first, 480, 240)
     await it.settle()
     it.send(m.close(1, "bye"))
-    said = await it.ends(first, 240, interrupted=None, exact=False, requirement="LW-CLOSE-4")
+    said = await it.ends(first, 240, interrupted=True, exact=False, requirement="LW-CLOSE-4")
     it.check(not said["exact"], "a lower bound", f"{said}", "LW-STREAM-8")
-    await it.ends(second, 0, interrupted=None, exact=None, requirement="LW-CLOSE-4")
-    await it.ends(third, 0, interrupted=None, exact=None, requirement="LW-CLOSE-4")
+    await it.ends(second, 0, interrupted=True, exact=None, requirement="LW-CLOSE-4")
+    await it.ends(third, 0, interrupted=True, exact=None, requirement="LW-CLOSE-4")
     it.check_results(done, first, second, third)
 
 
@@ -383,7 +383,7 @@ async def _(it: SenderPlay) -> None:
     await it.expect("interrupt", requirement="LW-INTERRUPT-2")
     await it.fence()
     it.send(m.close(0))
-    said = await it.ends(segment, 480, interrupted=None, exact=False, requirement="LW-CLOSE-4")
+    said = await it.ends(segment, 480, interrupted=True, exact=False, requirement="LW-CLOSE-4")
     it.check(not said["exact"], "a lower bound", f"{said}", "LW-STREAM-8")
     it.check_results(segment)
 

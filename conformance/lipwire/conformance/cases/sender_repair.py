@@ -61,6 +61,21 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
+    "sender.repair.partly_received",
+    "LW-REPAIR-3",
+    "LW-REPAIR-4",
+    why="a nack and a report cross: of what is asked for a part has arrived, and the rest is missing all the same",
+    features=REPAIR,
+)
+async def _(it: SenderPlay) -> None:
+    segment = await _unreported(it)
+    it.send(m.progress(segment, 700, 700, highest=2_400), channel=Channel.CONTROL)
+    await it.fence()
+    await it.sent_again(segment, [0, 100], [600, 1_500], wanted=[700, 1_500])
+    await it.sent_again(segment, [0, 2_400], wanted=[700, 2_400], requirement="LW-REPAIR-4")
+
+
+@case(
     "sender.repair.again_and_again",
     "LW-REPAIR-3",
     why="a repair may be lost as well",

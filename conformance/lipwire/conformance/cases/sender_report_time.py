@@ -35,6 +35,22 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
+    "sender.report_time.at_another_rate",
+    "LW-STREAM-7",
+    why="8,000 samples take a second to play at 8 kHz",
+    needs=("rates",),
+    options={**GRACE, "formats": [["s16le", 8_000, 1]]},
+)
+async def _(it: SenderPlay) -> None:
+    await it.open(limits={"cooldown": 0, "window": 16_000})
+    segment = await it.say(m.pcm(8_000))
+    await it.arrives(segment, 8_000)
+    await it.ends(segment, 0, interrupted=True, exact=False)
+    passed = _passed(it, segment)
+    it.check(passed >= 1.3, "1 s to play, and 0.3 s of grace, after all was handed out", f"{passed:.3f} s")
+
+
+@case(
     "sender.report_time.the_same_report_again",
     "LW-STREAM-7",
     why="a receiver that repeats its reports while its renderer hangs must not keep the agent waiting for ever",

@@ -255,6 +255,14 @@ OPENING: Final = (
         "LW-OPEN-9",
         ("receiver.opening.hello_repeated_with_resume",),
     ),
+    Mutant(
+        "does not look at text behind another version",
+        "protocol/receiver_handshake.py",
+        "from .codec import _unpack as check_structure",
+        "from .codec import _scan as check_structure",
+        "LW-INVARIANT-4",
+        ("receiver.hello.first_message_no_hello",),
+    ),
 )
 
 CLOSING: Final = (

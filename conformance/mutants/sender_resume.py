@@ -267,4 +267,23 @@ RESUME: Final = (
         "LW-RESUME-2",
         ("sender.resume.come_again_later",),
     ),
+    Mutant(
+        "goes on with a welcome that chooses other features than before",
+        "protocol/sender_handshake.py",
+        "sorted(message.features) != sorted(before.features)",
+        "False",
+        "LW-OPEN-6",
+        ("sender.resume.welcome_without_resume",),
+    ),
+    Mutant(
+        "takes a resume's welcome without a secret",
+        "protocol/sender_handshake.py",
+        "    elif Feature.RESUME.value in message.features and message.secret is None:\n",
+        "    elif False:\n",
+        "LW-OPEN-6",
+        (
+            "sender.opening.resume_without_a_secret",
+            "sender.resume.welcome_without_a_secret",
+        ),
+    ),
 )

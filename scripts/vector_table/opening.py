@@ -69,6 +69,7 @@ _FIRST_REFUSED: Final[tuple[tuple[str, Elements, str, tuple[str, ...], str], ...
             ("unknown_type", [32, 1], "no hello"),
             ("ignorable_type", [64, 1], "what may be ignored later is no hello"),
             ("magic_not_utf_8", "93 01 a76c69707769 72ff 91 01", "text that is not UTF-8"),
+            ("text_behind_another_version", "94 01 a76c697077697265 91 02 a1ff", "text that is not UTF-8"),
         )
     ),
     ("not_lipwire.text", "lipwire", "not_lipwire", ("LW-INVARIANT-4",), "a text message"),

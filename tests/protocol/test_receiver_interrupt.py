@@ -96,6 +96,16 @@ def test_an_empty_segment_whose_end_was_handed_out_is_told_without_a_cooldown(dr
     assert d.took(m.StreamEnded) == [m.StreamEnded(1, 0, False, 0)]
 
 
+def test_a_cut_segment_that_was_heard_to_its_end_has_ended_as_played_after_the_grace(driver):
+    d = driver(grace=1)
+    d.start(1, 100, end=True)
+    d.read()
+    d.core.played(1, 100, d.now)
+    d.send(m.Interrupt(1, 1))
+    d.wait(1.01)
+    assert d.took(m.StreamEnded) == [m.StreamEnded(1, 100, False, 0)]  # LW-STREAM-4
+
+
 def test_a_range_backwards_is_refused(driver):
     d = driver()
     d.send(m.Interrupt(2, 1))

@@ -57,6 +57,7 @@ def refused(call, *args):
         (msgpack.packb([1, "lipwire", [2], {1: 2}, 1.5]), CloseCode.UNSUPPORTED_VERSION, "2"),
         (msgpack.packb([1, "lipwire", [2]])[:-1], NOT_LIPWIRE, ""),
         (msgpack.packb([1, "lipwire", [2]]) + b"\0", NOT_LIPWIRE, ""),
+        (msgpack.packb([1, "lipwire", [2], ""])[:-1] + b"\xa1\xff", NOT_LIPWIRE, ""),
         (msgpack.packb([1, "lipwire", [2], [[[[[[[[]]]]]]]]]), CloseCode.LIMIT_EXCEEDED, "deeper"),
         (msgpack.packb([1, "lipwire", [1], bytes(70_000)]), CloseCode.MESSAGE_TOO_LARGE, "70"),
         (bytes(70_000), CloseCode.MESSAGE_TOO_LARGE, "70"),

@@ -153,7 +153,11 @@ func (r *Receiver) tick() {
 	}
 	for _, s := range slices.Clone(r.segments) {
 		if !s.graceBy.IsZero() && !r.now.Before(s.graceBy) {
-			r.endStream(s, s.played, true, 1)
+			if s.done && s.played != nil && *s.played == s.total { // it was heard to its end (LW-STREAM-4)
+				r.endStream(s, s.played, false, 0)
+			} else {
+				r.endStream(s, s.played, true, 1)
+			}
 			continue
 		}
 		if s.cut {

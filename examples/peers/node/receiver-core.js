@@ -339,7 +339,10 @@ export class Receiver extends Peer {
     if (t >= this.coolUntil) this.resetting.clear();
     this.deliver();
     for (const s of this.live.values()) {
-      if (s.isCut && t - s.cutAt >= (this.options.grace ?? GRACE)) this.finishSegment(s, s.played, true, INTERRUPTED); // LW-INTERRUPT-7
+      if (s.isCut && t - s.cutAt >= (this.options.grace ?? GRACE)) { // LW-INTERRUPT-7
+        const whole = s.played !== null && s.played === s.total; // LW-STREAM-4
+        this.finishSegment(s, s.played, !whole, whole ? PLAYED : INTERRUPTED);
+      }
       this.report(s, 0, this.transport.mediaLossy && t - s.reportedAt >= PROGRESS_REPEAT); // LW-PROGRESS-1: 20 ms at the latest
     }
   }

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgpack
 
 from .channels import Binding, Wire
-from .codec import _scan as check_structure
+from .codec import _unpack as check_structure
 from .codec import decode
 from .errors import CloseCode, RemoteProtocolError
 from .formats import PcmFormat, parse_format

@@ -174,7 +174,9 @@ class Reporting(Connection):
 
     def _stop_waiting(self, segment: IncomingSegment, now: float) -> None:
         """The consumer did not say how far it played a cut segment: report what is known (LW-INTERRUPT-7)."""
-        self._finish_segment(segment, segment.played, interrupted=True, cause=m.EndCause.INTERRUPTED, now=now)
+        to_end = segment.played is not None and segment.played == segment.total  # LW-STREAM-4
+        cause = m.EndCause.PLAYED if to_end else m.EndCause.INTERRUPTED
+        self._finish_segment(segment, segment.played, interrupted=not to_end, cause=cause, now=now)
 
     def _reach_marks(self, segment: IncomingSegment, position: float, now: float) -> None:
         """Echo the marks that playback has reached (LW-MARK-1)."""

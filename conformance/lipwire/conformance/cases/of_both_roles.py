@@ -232,6 +232,14 @@ TRANSPORT_ENDS: Final[dict[str, tuple[str, Closing]]] = {
 """What ends a session over WebRTC: why it is asked, and how it is brought about."""
 
 
+async def channels_close_first(it: Tables) -> None:
+    """Check how an implementation that closes leaves a peer connection: its channels are closed before it is."""
+    await it.closes("unknown_message")
+    await it.transport_ends()
+    how = next((entry.name for entry in reversed(it.trace) if entry.kind == "transport"), "stays open")
+    it.check(how == "ended", "the data channels are closed while the peer connection is there", f"it is {how}")
+
+
 # -- what it sends (SPEC §2, §6) -------------------------------------------------------------------------------------
 
 

@@ -42,6 +42,7 @@ async def _(it: ReceiverPlay) -> None:
         "a type that is a float": [1.0, *m.hello(session)[1:]],
         "a type that is true": [True, *m.hello(session)[1:]],
         "text that is not UTF-8": b"\x93\x01\xa7lipwir\xff\x91\x01",
+        "text that is not UTF-8 behind version 2": b"\x94\x01\xa7lipwire\x91\x02\xa1\xff",
     }.items():
         await it.refused(what, "not_lipwire", message, first=True)
 

@@ -304,6 +304,22 @@ async def _(it: ReceiverPlay) -> None:
 
 
 @case(
+    "receiver.interrupt.grace_played_to_the_end",
+    "LW-STREAM-4",
+    "LW-INTERRUPT-7",
+    why="a cut that comes when all was heard changes nothing, also when the consumer does not say that it has ended",
+    options=SHORT_GRACE,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    await it.whole(1)
+    await it.do("played", segment=1, position=480)
+    await it.reported(1, played=480)
+    await it.cut(1)
+    await it.ended(1, 480, interrupted=False, cause=0)
+
+
+@case(
     "receiver.interrupt.grace_unknown",
     "LW-INTERRUPT-7",
     why="a consumer that never reported anything: the position is not known, and not made up",

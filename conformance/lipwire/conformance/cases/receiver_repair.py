@@ -37,6 +37,18 @@ async def _asks_for(it: ReceiverPlay, segment: int, *gaps: tuple[int, int]) -> N
     it.check(not more, "nacks for nothing that is not missing", f"asked for {more[:8]} too", "LW-REPAIR-1")
 
 
+@case(
+    "receiver.repair.pings_first",
+    "LW-REPAIR-10",
+    why="when to ask, and ask again, hangs on the round trip: it is to be known before something is lost",
+    features=REPAIR,
+    options={"limits": {"keepalive": 60_000}},
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    await it.expect("ping")
+
+
 # -- what is missing -------------------------------------------------------------------------------------------
 
 

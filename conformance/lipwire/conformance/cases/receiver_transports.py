@@ -8,7 +8,7 @@ from .. import messages as m
 from ..case import case
 from ..links import closing_status, offer_to, shake_hands
 from ..receiver_play import ReceiverPlay
-from .of_both_roles import TRANSPORT_ENDS, Closing
+from .of_both_roles import TRANSPORT_ENDS, Closing, channels_close_first
 
 WEBSOCKET: Final = ("websocket",)
 WEBRTC: Final = ("webrtc",)
@@ -112,6 +112,20 @@ async def _(it: ReceiverPlay) -> None:
         welcome = (await other.open(features=features)).message
         it.check("repair" in welcome.features, f"repair is chosen of {features}", f"{welcome.features}")
         await other.leave()
+
+
+@case(
+    "receiver.transports.channels_close_first",
+    "LW-WEBRTC-5",
+    why="a peer connection that goes at once may take the close message with it",
+    transports=WEBRTC,
+    judged=False,
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    await it.fence()
+    it.send([40])
+    await channels_close_first(it)
 
 
 @case(

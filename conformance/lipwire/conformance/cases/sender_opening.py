@@ -189,6 +189,17 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
+    "sender.opening.resume_without_a_secret",
+    "LW-OPEN-6",
+    why="a session that is said to outlive its transport, without what it takes to resume it, would not",
+    features=("resume",),
+    judged=False,
+)
+async def _(it: SenderPlay) -> None:
+    await it.refused("resume and no secret", "invalid_field", welcome_with(secret=None), first=True)
+
+
+@case(
     "sender.opening.feature_that_was_not_offered",
     "LW-OPEN-6",
     why="a feature that this sender was told not to offer is not there, though its code is",
@@ -403,7 +414,7 @@ async def _(it: SenderPlay) -> None:
     segment = await it.say(m.pcm(960))
     it.send(m.close(36, "no"))
     told = await it.told("stream_ended", segment=segment)
-    it.check((told["position"] or 0) == 0, "at 0", f"{told}")
+    it.check((told["position"] or 0) == 0 and told["interrupted"], "interrupted at 0", f"{told}")
     closed = await it.told("closed", requirement="LW-CLOSE-1")
     it.check(closed["code"] == 36 and closed["by"] == "peer", "closed by the peer, unauthorized", f"{closed}",
              "LW-CLOSE-1")  # fmt: skip

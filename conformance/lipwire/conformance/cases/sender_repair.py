@@ -25,6 +25,17 @@ async def _unreported(it: SenderPlay, samples: int = 2_400) -> int:
 
 
 @case(
+    "sender.repair.pings_first",
+    "LW-REPAIR-10",
+    why="what is asked for again within half a round trip is not sent: that is to be known before something is lost",
+    features=REPAIR,
+)
+async def _(it: SenderPlay) -> None:
+    await it.open(limits={"keepalive": 60_000})
+    await it.expect("ping")
+
+
+@case(
     "sender.repair.several_ranges",
     "LW-REPAIR-3",
     why="a bad second leaves many gaps, and one nack names up to 32 of them",

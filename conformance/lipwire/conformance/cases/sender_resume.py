@@ -439,8 +439,8 @@ async def _(it: SenderPlay) -> None:
     fields = closed.fields or {}
     it.check(fields["code"] == CloseCode.PEER_GONE, "peer_gone", f"{fields}")
     it.check(closed.at - lost >= 0.395, "not before 400 ms", f"after {closed.at - lost:.3f} s")
-    await it.ends(first, 480, interrupted=None, exact=False, requirement="LW-CLOSE-4")
-    await it.ends(second, 0, interrupted=None, exact=False, requirement="LW-CLOSE-4")
+    await it.ends(first, 480, interrupted=True, exact=False, requirement="LW-CLOSE-4")
+    await it.ends(second, 0, interrupted=True, exact=False, requirement="LW-CLOSE-4")
     inexact = [(e.fields or {})["exact"] is False for e in it.seen("event stream_ended")]
     it.check(all(inexact), "lower bounds, both", f"{inexact}", "LW-STREAM-8")
 
@@ -484,7 +484,7 @@ async def _(it: SenderPlay) -> None:
     it.drop()
     closed = await it.told("closed")
     it.check(closed["code"] == CloseCode.PEER_GONE, "peer_gone", f"{closed}")
-    await it.ends(segment, 0, interrupted=None, exact=False, requirement="LW-CLOSE-4")
+    await it.ends(segment, 0, interrupted=True, exact=False, requirement="LW-CLOSE-4")
     if await it.comes(0.5):  # it may open a session anew, which is another
         await it.take_hello()
         it.check(it.session != session, "another session", "the same")

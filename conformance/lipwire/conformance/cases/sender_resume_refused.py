@@ -102,8 +102,30 @@ for _name, (_state, _why) in REFUSED.items():
         at = await _stand(it)
         await it.reopen(state=state(at), again=False)
         await it.closes("resume_state")
-        await it.ends(at.first, HEARD, interrupted=None, exact=False, requirement="LW-CLOSE-4")
-        await it.ends(at.second, 0, interrupted=None, exact=None, requirement="LW-CLOSE-4")
+        await it.ends(at.first, HEARD, interrupted=True, exact=False, requirement="LW-CLOSE-4")
+        await it.ends(at.second, 0, interrupted=True, exact=None, requirement="LW-CLOSE-4")
+
+
+OTHERWISE: Final[dict[str, tuple[dict[str, Any], str]]] = {
+    "without_a_state": ({"state": None}, "a receiver that does not say what it has can not be gone on with"),
+    "without_a_secret": ({"secret": None}, "the next loss of the transport would be the end, and nobody would know"),
+    "without_resume": (
+        {"features": ["repair"]},
+        "numbered messages wait for their acknowledgement: the feature can not go in the middle",
+    ),
+}
+"""What a welcome on a resume has otherwise than it must be."""
+
+for _name, (_fields, _why) in OTHERWISE.items():
+
+    @case(f"sender.resume.welcome_{_name}", "LW-OPEN-6", "LW-CLOSE-4", why=_why, features=RESUME, judged=False)
+    async def _(it: SenderPlay, fields: dict[str, Any] = _fields) -> None:
+        at = await _stand(it)
+        state = [at.taken, [[at.first, at.received, REPORTED, HEARD]]]
+        await it.reopen(**{"state": state, **fields}, again=False)
+        await it.closes("invalid_field")
+        await it.ends(at.first, HEARD, interrupted=True, exact=False, requirement="LW-CLOSE-4")
+        await it.ends(at.second, 0, interrupted=True, exact=None, requirement="LW-CLOSE-4")
 
 
 @case(
@@ -173,8 +195,8 @@ async def _(it: SenderPlay) -> None:
     await it.take_hello()
     it.check(it.hello.resume is not None, "a hello that resumes", "its field is nil", "LW-RESUME-2")
     it.send_exactly(m.close(CloseCode.UNKNOWN_SESSION))
-    await it.ends(at.first, HEARD, interrupted=None, exact=False, requirement="LW-CLOSE-4")
-    await it.ends(at.second, 0, interrupted=None, exact=None, requirement="LW-CLOSE-4")
+    await it.ends(at.first, HEARD, interrupted=True, exact=False, requirement="LW-CLOSE-4")
+    await it.ends(at.second, 0, interrupted=True, exact=None, requirement="LW-CLOSE-4")
     closed = await it.told("closed", requirement="LW-CLOSE-1")
     right = closed["code"] == CloseCode.UNKNOWN_SESSION and closed["by"] == "peer"
     it.check(right, "closed by the peer, unknown_session", f"{closed}", "LW-CLOSE-1")

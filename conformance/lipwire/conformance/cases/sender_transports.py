@@ -11,7 +11,7 @@ from ..case import case
 from ..checking import PATIENCE
 from ..links import MediaHeldBack, closing_status
 from ..sender_play import SenderPlay
-from .of_both_roles import TRANSPORT_ENDS, Closing
+from .of_both_roles import TRANSPORT_ENDS, Closing, channels_close_first
 
 WEBSOCKET: Final = ("websocket",)
 WEBRTC: Final = ("webrtc",)
@@ -157,6 +157,20 @@ async def _(it: SenderPlay) -> None:
     await it.take_hello()
     it.welcome()
     await it.goes_on()
+
+
+@case(
+    "sender.transports.channels_close_first",
+    "LW-WEBRTC-5",
+    why="a peer connection that goes at once may take the close message with it",
+    transports=WEBRTC,
+    judged=False,
+)
+async def _(it: SenderPlay) -> None:
+    await it.open()
+    await it.fence()
+    it.send([40])
+    await channels_close_first(it)
 
 
 @case(

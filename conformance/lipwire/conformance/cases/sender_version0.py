@@ -69,8 +69,8 @@ async def _(it: SenderPlay) -> None:
     await it.write(waiting, m.pcm(480, 2))
     await speaks(it, m.pcm(2_400) + m.pcm(480, 2))
     it.drop()
-    await result(it, first, 0, interrupted=None, requirement="LW-CLOSE-4")
-    await result(it, waiting, 0, interrupted=None, requirement="LW-CLOSE-4")
+    await result(it, first, 0, interrupted=True, requirement="LW-CLOSE-4")
+    await result(it, waiting, 0, interrupted=True, requirement="LW-CLOSE-4")
     await it.told("closed")
     since = len(it.trace)
     with suppress(Refused):

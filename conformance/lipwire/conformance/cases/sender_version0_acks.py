@@ -289,4 +289,4 @@ async def _(it: SenderPlay) -> None:
         await it.do("close")
     await it.until_over()
     it.check(count(it, "interrupt") == 1, "INTERRUPT, and then the end of the transport", f"{count(it, 'interrupt')}")
-    await result(it, segment, 0, interrupted=None, requirement="LW-CLOSE-4")
+    await result(it, segment, 0, interrupted=True, requirement="LW-CLOSE-4")

@@ -84,6 +84,7 @@ PAIRS = [
     _sound("LW-WIRE-12", NAN_KEY, "key"),
     _sound("LW-WIRE-12", b"\x92\x1f\xd6\xff\x00\x00\x00\x00", "extension"),
     _sound("LW-INVARIANT-2", [3, "x"]),
+    _sound("LW-WIRE-4", m.close(0, "x" * 1_025), "reason"),
     _sound("LW-LIMIT-2", m.custom(m.content(16_385)), "", "custom"),
     _passed_over("LW-WIRE-3", m.ping(-1)),
     _passed_over("LW-WIRE-4", [17, 1, 0, 0, "pcm"]),

@@ -40,7 +40,7 @@ async def _filled(it: ReceiverPlay, segment: int, pcm: bytes) -> None:
     "receiver.interrupt.repeats_do_not_put_off_the_end",
     "LW-INTERRUPT-7",
     why="an interrupt is repeated until its cut arrives: the grace runs from the first, or a segment never ends",
-    options={"limits": {"grace": 600}},
+    options={"limits": {"grace": 1_000}},
 )
 async def _(it: ReceiverPlay) -> None:
     await it.open()
@@ -50,7 +50,7 @@ async def _(it: ReceiverPlay) -> None:
     until = it.now() + PATIENCE * it.patience
     while not it.seen("stream_ended", segment=1) and it.now() < until:
         it.send(m.interrupt(1))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.05)
     it.require(bool(it.seen("stream_ended", segment=1)), "its end, while the interrupt is repeated", it.lately())
     await it.ended(1, 240, interrupted=True, cause=1)
 

@@ -428,16 +428,4 @@ PLAYBACK: Final = (
         "LW-CLOSE-4",
         ("sender.playback.closed",),
     ),
-    Mutant(
-        "what ends with the session was not interrupted",
-        "protocol/sender.py",
-        "                    interrupted=True,\n                    cause=segment.cut_cause or cause,",
-        "                    interrupted=False,\n                    cause=segment.cut_cause or cause,",
-        "LW-CLOSE-4",
-        (
-            "sender.playback.closed",
-            "sender.closing.by_the_receiver",
-            "sender.opening.refused",
-        ),
-    ),
 )

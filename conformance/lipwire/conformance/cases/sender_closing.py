@@ -337,6 +337,7 @@ async def _(it: SenderPlay) -> None:
     it.check(it.hello.resume is None, "there is no session to resume", f"{it.hello.resume}")
     later = it.session != before.session or it.hello.generation > before.generation
     it.check(later, "a greater generation, or another session", f"{it.hello.generation}", "LW-WIRE-4")
+    it.check(it.session == before.session, "the same session id", "another", "LW-CLOSE-5", "SHOULD")
     it.none("event stream_ended")
     it.welcome()
     await it.arrives(segment, 480, "LW-CLOSE-5")

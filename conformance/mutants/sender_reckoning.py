@@ -131,4 +131,57 @@ RECKONING: Final = (
         "LW-CLOSE-4",
         ("sender.playback.closed",),
     ),
+    Mutant(
+        "ids begin again at 256",
+        "protocol/sender_segments.py",
+        "        self.next += 1\n        return segment",
+        "        self.next = self.next % 255 + 1\n        return segment",
+        "LW-SEGMENT-1",
+        ("sender.segments.300_of_them",),
+    ),
+    Mutant(
+        "positions have 16 bits",
+        "protocol/sender_output.py",
+        "        data = encode_audio(number, chunk.start, self",
+        "        data = encode_audio(number, chunk.start & 0xFFFF, self",
+        "LW-AUDIO-1",
+        ("sender.audio.positions",),
+    ),
+    Mutant(
+        "of a cut that confirms nothing the ids are not looked at",
+        "protocol/sender_reports.py",
+        "            if not self._segments.opened(number):\n"
+        "                raise RemoteProtocolError(CloseCode.INVALID_SEGMENT, "
+        'f"segment {number} was never opened")',
+        "            if self._interrupts and not self._segments.opened(number):\n"
+        "                raise RemoteProtocolError(CloseCode.INVALID_SEGMENT, "
+        'f"segment {number} was never opened")',
+        "LW-INTERRUPT-12",
+        ("sender.interrupt.stray_cut_of_one_never_opened",),
+    ),
+    Mutant(
+        "of a cut that confirms nothing the positions are not looked at",
+        "protocol/sender_reports.py",
+        "            if segment is not None and consumed > segment.reached:\n",
+        "            if segment is not None and self._interrupts and consumed > segment.reached:\n",
+        "LW-INTERRUPT-12",
+        ("sender.interrupt.stray_row_of_more_than_was_sent",),
+    ),
+    Mutant(
+        "a retry of 0 is none",
+        "protocol/sender.py",
+        "        if self.state in HANDSHAKE and message.retry is not None:",
+        "        if self.state in HANDSHAKE and message.retry:",
+        "LW-CLOSE-1",
+        ("sender.meanwhile.come_again_at_once",),
+    ),
+    Mutant(
+        "shows its token once",
+        "protocol/sender.py",
+        "        resume = None if credential is None else [credential, self.numbered.taken]\n",
+        "        auth = auth if credential is None else None\n"
+        "        resume = None if credential is None else [credential, self.numbered.taken]\n",
+        "LW-WIRE-4",
+        ("sender.meanwhile.token_again",),
+    ),
 )

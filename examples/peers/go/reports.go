@@ -90,11 +90,7 @@ func (s *Sender) cutConfirmed(m *wire.Cut) *wire.Error {
 		if row[0] == 0 || row[0] > s.last {
 			return wire.Errorf(wire.InvalidSegment, "a cut lists segment %d, which was never opened", row[0])
 		}
-		x := s.find(row[0])
-		if x == nil || row[0] < m.First || row[0] > m.Last {
-			continue
-		}
-		if row[1] > x.sent {
+		if x := s.find(row[0]); x != nil && row[1] > x.sent {
 			return wire.Errorf(wire.InvalidPosition, "a cut lists more as consumed than was sent")
 		}
 	}

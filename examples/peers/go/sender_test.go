@@ -95,6 +95,30 @@ func TestRulesOfSender(t *testing.T) {
 	}
 }
 
+// What a cut says of segments outside its range is ignored, but it has to be possible.
+func TestCutOfMoreThanWasSentOutsideItsRange(t *testing.T) {
+	got := make(chan wire.Code, 1)
+	s, _ := receiving(t, func(r *raw, h *wire.Hello) {
+		r.send(welcome(h).Encode())
+		next[*wire.SegmentEnd](r)
+		next[*wire.SegmentStart](r)
+		r.send((&wire.Cut{First: 2, Last: 2, Consumed: []wire.Pair{{1, 481}}}).Encode())
+		got <- next[*wire.Close](r).Code
+	})
+	id, _ := s.Open(nil)
+	_ = s.Write(id, make([]byte, 960))
+	_ = s.End(id)
+	_, _ = s.Open(nil)
+	select {
+	case code := <-got:
+		if code != wire.InvalidPosition {
+			t.Errorf("closed with %v", code)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("not closed")
+	}
+}
+
 func TestWelcomeThatChoosesWrong(t *testing.T) {
 	for name, change := range map[string]func(w *wire.Welcome){
 		"version":    func(w *wire.Welcome) { w.Version = 2 },

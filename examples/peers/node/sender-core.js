@@ -308,13 +308,16 @@ export class Sender extends Peer {
     if (last > this.highest || consumed.some(([id]) => id > this.highest)) { // LW-INTERRUPT-12
       throw new LipwireError('invalid_segment', 'a cut of what was never opened');
     }
+    for (const [id, position] of consumed) {
+      const s = this.segments.get(id);
+      if (s && !s.over && position > s.sent) throw new LipwireError('invalid_position', 'cut');
+    }
     const within = (i) => i.first >= first && i.last <= last;
     if (!this.interrupts.some(within)) return; // it confirms nothing
     this.interrupts = this.interrupts.filter((i) => !within(i));
     for (const s of this.segments.values()) if (s.isCut && s.id >= first && s.id <= last) s.cutConfirmed = true; // LW-CREDIT-2
     for (const [id, position] of consumed) {
       const s = id >= first && id <= last ? this.reported(id) : null;
-      if (s && position > s.sent) throw new LipwireError('invalid_position', 'cut');
       if (s) s.consumed = Math.max(s.consumed, position);
     }
     this.pump(); // the segments end with their stream_ended (LW-INTERRUPT-8)

@@ -15,7 +15,7 @@ from ..trace import Entry
 )
 async def _(it: SenderPlay) -> None:
     await it.open()
-    for seed, samples in enumerate((9_600, 4_801)):
+    for seed, samples in enumerate((9_600, 70_001)):
         segment = await it.say(m.pcm(samples, seed))
         await it.arrives(segment, samples)
         await it.expect("segment_end", segment=segment, total=samples, requirement="LW-SEGMENT-5")

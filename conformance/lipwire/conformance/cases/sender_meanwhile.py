@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from lipwire.protocol.errors import CloseCode
+
 from .. import messages as m
 from ..case import case
 from ..sender_play import SenderPlay
@@ -261,7 +263,7 @@ async def _(it: SenderPlay) -> None:
 )
 async def _(it: SenderPlay) -> None:
     await it.open(limits={"cooldown": 0})
-    segment = await it.whole()
+    segment = await it.say(m.pcm(960))
     await it.ends(segment, 0, interrupted=True, exact=False)
     await _lost(it)
     await it.go_on()
@@ -269,6 +271,46 @@ async def _(it: SenderPlay) -> None:
     it.end_stream(segment, 333, interrupted=True, cause=1)
     await it.goes_on()
     it.check_results(segment)
+
+
+# -- the hello that resumes ------------------------------------------------------------------------------------------
+
+
+@case(
+    "sender.meanwhile.token_again",
+    "LW-WIRE-4",
+    "LW-RESUME-2",
+    why="a receiver that requires a token requires it in every hello",
+    features=RESUME,
+    needs=("token",),
+    options={"token": "s3cret-of-the-kit"},
+)
+async def _(it: SenderPlay) -> None:
+    await it.open()
+    await _lost(it)
+    await it.go_on()
+    it.check(it.hello.auth in ("s3cret-of-the-kit", b"s3cret-of-the-kit"), "auth is the token", "it is not")
+    it.check(it.hello.resume is not None, "a hello that resumes", "its field is nil", "LW-RESUME-2")
+    await it.goes_on()
+
+
+@case(
+    "sender.meanwhile.come_again_at_once",
+    "LW-CLOSE-1",
+    why="a retry of 0 is one: the session is as it was, and may be resumed without a pause",
+    features=RESUME,
+)
+async def _(it: SenderPlay) -> None:
+    await it.open()
+    segment = await it.whole()
+    await _lost(it)
+    await it.take_hello()
+    it.send_exactly(m.close(CloseCode.BUSY, "", 0))
+    await it.reopen()
+    await it.goes_on()
+    it.none("event closed")
+    it.end_stream(segment, 960)
+    await it.ends(segment, 960, interrupted=False)
 
 
 # -- another welcome, other limits -----------------------------------------------------------------------------------

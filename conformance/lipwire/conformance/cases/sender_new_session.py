@@ -85,7 +85,7 @@ async def _(it: SenderPlay) -> None:
         return
     since = len(it.trace)
     it.welcome(limits={"cooldown": 0})
-    segment = await it.whole()
+    segment = await it.say(m.pcm(480))
     await it.fence()
     if it.seen("pause", since=since):
         it.check(True, "it pauses the new session as well, as it may")

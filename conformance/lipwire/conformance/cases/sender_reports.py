@@ -117,6 +117,16 @@ refused_cut(
     "an agent would take for handed out what never left it",
     lambda first, _: m.cut(first, first, [[first, BEYOND]]),
 )  # fmt: skip
+refused(
+    "sender.interrupt.stray_cut_of_one_never_opened", "LW-INTERRUPT-12", "invalid_segment",
+    "what confirms nothing is ignored, but not what shows that the peers do not mean the same session",
+    lambda first, second: m.cut(first, second + NEVER),
+)  # fmt: skip
+refused(
+    "sender.interrupt.stray_row_of_more_than_was_sent", "LW-INTERRUPT-12", "invalid_position",
+    "nor what can not be, though its row counts for nothing",
+    lambda first, second: m.cut(second, second, [[first, BEYOND]]),
+)  # fmt: skip
 
 
 async def go_on(it: SenderPlay, first: int, second: int, requirement: str) -> None:

@@ -85,6 +85,30 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
+    "sender.segments.300_of_them",
+    "LW-SEGMENT-1",
+    "LW-SEGMENT-5",
+    "LW-STREAM-7",
+    why="a long talk: ids outgrow a byte, and every one of them is still another",
+    seconds=180.0,
+)
+async def _(it: SenderPlay) -> None:
+    await it.open()
+    said = []
+    for _ in range(6):
+        some = [await it.say(b"") for _ in range(50)]
+        await it.expect("segment_end", segment=some[-1], total=0, requirement="LW-SEGMENT-5")
+        for segment in some:
+            it.end_stream(segment, 0)
+        said += some
+    await it.fence()
+    started = [e.message.segment for e in it.seen("segment_start")]
+    it.check(started == said, "300 segments, as they were opened", m.shown(started))
+    it.check(said == sorted(set(said)), "ids that grow", m.shown(said))
+    it.check_results(*said)
+
+
+@case(
     "sender.segments.written_before_the_session_is_open",
     "LW-OPEN-1",
     "LW-SEGMENT-5",

@@ -51,7 +51,7 @@ test('rules of reports at a sender', (t) => {
     ['invalid_position', [28, 1, 101, 0, null, 0, 0]], ['invalid_position', [28, 1, 50, 51, null, 0, 0]],
     ['invalid_position', [28, 1, 50, 50, 51, 0, 0]], ['invalid_segment', [28, 2, 0, 0, null, 0, 0]],
     ['invalid_segment', [27, 2, 0]], ['invalid_segment', [29, 2, 0, false, 0]], ['invalid_position', [29, 1, 101, false, 0]],
-    ['invalid_segment', [21, 1, 2, []]], ['invalid_segment', [21, 1, 1, [[2, 0]]]],
+    ['invalid_segment', [21, 1, 2, []]], ['invalid_segment', [21, 1, 1, [[2, 0]]]], ['invalid_position', [21, 1, 1, [[1, 101]]]],
     ['invalid_position', [28, 1, 50, 0, null, 0, 0, 101]], ['invalid_field', [29, 1, 0, 0, 0]], ['invalid_field', [28, 1, 0, 0]],
     ['out_of_state', [30, 1, [[0, 1]]]], [undefined, [29, 1, null, false, 77]], [undefined, [21, 1, 1, []]],
   ]) {

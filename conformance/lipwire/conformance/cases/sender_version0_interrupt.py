@@ -307,7 +307,8 @@ async def _(it: SenderPlay) -> None:
 )
 async def _(it: SenderPlay) -> None:
     await begin(it)
-    first = await whole(it)
+    first = await it.say(m.pcm(LONG))
+    await it.until(lambda: len(audio(it)) >= RATE, "half a second of audio")
     await interrupt(it)
     await it.told("stream_ended", segment=first)
     await asyncio.sleep(0.5)

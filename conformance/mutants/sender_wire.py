@@ -102,6 +102,22 @@ WIRE: Final = (
         ("sender.fields.cut_upside_down",),
     ),
     Mutant(
+        "takes a cut that lists more than can be live",
+        "protocol/sender_reports.py",
+        '        check_rows("a cut", message.consumed, self._most_segments)\n',
+        "",
+        "LW-WIRE-4",
+        ("sender.fields.cut_of_too_many",),
+    ),
+    Mutant(
+        "takes a state that lists more than can be live",
+        "protocol/sender_handshake.py",
+        '    check_rows("a state", state, most)\n',
+        "",
+        "LW-WIRE-4",
+        ("sender.resume.state_of_too_many",),
+    ),
+    Mutant(
         "takes integers beyond 2^53 - 1",
         "protocol/limits.py",
         "MAX_INT: Final = 2**53 - 1",

@@ -81,6 +81,22 @@ def test_a_cut_that_lists_what_had_come_before_the_break() -> None:
     assert sender.core.closed.code is CloseCode.INVALID_POSITION
 
 
+def test_a_cut_or_a_state_that_lists_more_than_can_be_live() -> None:
+    """The registry gives both at most ``segments`` rows (LW-WIRE-4)."""
+    sender, _ = rewound()
+    sender.say(m.Cut(1, 1, [[1, 0]] * 64))
+    assert sender.core.closed is None
+    sender.say(m.Cut(1, 1, [[1, 0]] * 65))
+    assert sender.core.closed is not None
+    assert sender.core.closed.code is CloseCode.INVALID_FIELD
+
+    sender, _ = rewound()
+    sender.core.detach(sender.now)
+    sender.connect([1, [[1, 0, 0, None]] * 65])
+    assert sender.core.closed is not None
+    assert sender.core.closed.code is CloseCode.INVALID_FIELD
+
+
 @pytest.mark.parametrize("hold", ["transport", "pause"])
 def test_what_holds_the_timer_does_not_begin_it_anew(hold: str) -> None:
     """A transport that opens and breaks for ever does not keep a segment from ending (LW-STREAM-7)."""

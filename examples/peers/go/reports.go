@@ -83,6 +83,9 @@ func (s *Sender) cutConfirmed(m *wire.Cut) *wire.Error {
 	if m.Last < m.First {
 		return wire.Errorf(wire.InvalidField, "the last segment is below the first")
 	}
+	if uint64(len(m.Consumed)) > s.limits.Segments {
+		return wire.Errorf(wire.InvalidField, "a cut lists more segments than there can be")
+	}
 	if m.Last > s.last {
 		return wire.Errorf(wire.InvalidSegment, "a cut of segment %d, which was never opened", m.Last)
 	}

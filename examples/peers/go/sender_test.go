@@ -70,6 +70,7 @@ func TestRulesOfSender(t *testing.T) {
 		"a nack, no repair":     {&wire.Nack{Segment: 1, Missing: []wire.Pair{{0, 1}}}, wire.OutOfState},
 		"from the wrong side":   {&wire.SegmentEnd{Segment: 1}, wire.OutOfState},
 		"a cut of too much":     {&wire.Cut{First: 1, Last: 1, Consumed: []wire.Pair{{1, 481}}}, wire.InvalidPosition},
+		"a cut of too many":     {&wire.Cut{First: 1, Last: 1, Consumed: make([]wire.Pair, 65)}, wire.InvalidField},
 		"a cut that lists none": {&wire.Cut{First: 1, Last: 1, Consumed: []wire.Pair{{2, 0}}}, wire.InvalidSegment},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -304,7 +304,7 @@ export class Sender extends Peer {
   }
 
   take_cut(first, last, consumed) {
-    if (first > last) throw new LipwireError('invalid_field', 'cut');
+    if (first > last || consumed.length > this.limits.segments) throw new LipwireError('invalid_field', 'cut');
     if (last > this.highest || consumed.some(([id]) => id > this.highest)) { // LW-INTERRUPT-12
       throw new LipwireError('invalid_segment', 'a cut of what was never opened');
     }

@@ -301,7 +301,7 @@ class SenderConnection(SenderReports):
         backlog: list[bytes] = []
         if resuming:
             assert message.state is not None
-            check_state(message.state[1], self._segments)
+            check_state(message.state[1], self._segments, int(limits["segments"]))
             backlog = list(self.numbered.attach(reliable=self.binding.control_reliable, peer_taken=message.state[0]))
         else:
             self.numbered.attach(reliable=self.binding.control_reliable, peer_taken=None)

@@ -107,12 +107,25 @@ def check_welcome(message: Welcome, hello: Hello, binding: Binding, *, before: W
     return pcm
 
 
-def check_state(state: list[list[Any]], segments: SenderSegments) -> None:
-    """Hold the receiver's state against what was sent and reported (LW-RESUME-10).
+def check_rows(what: str, rows: list[list[Any]], most: int) -> None:
+    """Refuse more rows than there can be live segments (LW-WIRE-4).
 
     Raises:
-        RemoteProtocolError: ``resume_state``.
+        RemoteProtocolError: ``invalid_field``.
     """
+    if len(rows) > most:
+        raise RemoteProtocolError(
+            CloseCode.INVALID_FIELD, f"{what} lists {len(rows)} segments; at most {most} are live at a time"
+        )
+
+
+def check_state(state: list[list[Any]], segments: SenderSegments, most: int) -> None:
+    """Hold the receiver's state against its limit of segments, and what was sent and reported (LW-RESUME-10).
+
+    Raises:
+        RemoteProtocolError: ``resume_state``, or ``invalid_field`` when there are more than ``most`` rows.
+    """
+    check_rows("a state", state, most)
     for number, received, consumed, played in state:
         segment = segments.get(number)
         if not segments.opened(number) or (segment is not None and segment.state is SegmentState.QUEUED):

@@ -21,7 +21,7 @@ from .messages import MarkReached as MarkReachedMessage
 from .messages import StreamEnded as StreamEndedMessage
 from .messages import StreamStarted as StreamStartedMessage
 from .outgoing import OutgoingSegment
-from .sender_handshake import SenderSettings
+from .sender_handshake import SenderSettings, check_rows
 from .sender_output import SenderOutput
 from .states import SegmentState
 
@@ -92,6 +92,7 @@ class SenderReports(SenderOutput):
     def _on_cut(self, message: Cut, now: float) -> None:
         if message.last < message.first:
             raise RemoteProtocolError(CloseCode.INVALID_FIELD, f"a cut from {message.first} to {message.last}")
+        check_rows("a cut", message.consumed, self._most_segments)
         for number in (message.first, message.last, *(number for number, _ in message.consumed)):
             if not self._segments.opened(number):
                 raise RemoteProtocolError(CloseCode.INVALID_SEGMENT, f"segment {number} was never opened")

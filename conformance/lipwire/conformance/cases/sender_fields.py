@@ -194,6 +194,22 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
+    "sender.fields.cut_of_too_many",
+    "LW-WIRE-4",
+    why="a cut lists no more segments than can be live at a time, which is what makes room for them enough",
+    judged=False,
+)
+async def _(it: SenderPlay) -> None:
+    await it.open(limits={"segments": 4})
+    segment = await it.say(m.pcm(480))
+    await it.arrives(segment, 480)
+    it.send(m.cut(segment, segment, [[segment, 0]] * 4))
+    await it.goes_on()
+    it.send(m.cut(segment, segment, [[segment, 0]] * 5))
+    await it.closes("invalid_field")
+
+
+@case(
     "sender.fields.largest_content",
     "LW-LIMIT-2",
     why="content is bounded as info is",

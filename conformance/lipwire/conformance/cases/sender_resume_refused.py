@@ -129,6 +129,20 @@ for _name, (_fields, _why) in OTHERWISE.items():
 
 
 @case(
+    "sender.resume.state_of_too_many",
+    "LW-WIRE-4",
+    why="a state lists no more segments than can be live at a time",
+    features=RESUME,
+    judged=False,
+)
+async def _(it: SenderPlay) -> None:
+    at = await _stand(it)
+    rows = [[at.first, at.received, REPORTED, HEARD]] * 5
+    await it.reopen(state=[at.taken, rows], limits={"segments": 4}, again=False)
+    await it.closes("invalid_field")
+
+
+@case(
     "sender.resume.as_reported",
     "LW-RESUME-10",
     "LW-RESUME-9",

@@ -199,7 +199,7 @@ RESUME: Final = (
     Mutant(
         "believes any positions in the state",
         "protocol/sender.py",
-        "            check_state(message.state[1], self._segments)\n",
+        '            check_state(message.state[1], self._segments, int(limits["segments"]))\n',
         "",
         "LW-RESUME-10",
         (

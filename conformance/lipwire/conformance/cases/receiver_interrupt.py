@@ -306,7 +306,6 @@ async def _(it: ReceiverPlay) -> None:
 @case(
     "receiver.interrupt.grace_played_to_the_end",
     "LW-STREAM-4",
-    "LW-INTERRUPT-7",
     why="a cut that comes when all was heard changes nothing, also when the consumer does not say that it has ended",
     options=SHORT_GRACE,
 )

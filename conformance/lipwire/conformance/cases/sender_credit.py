@@ -166,7 +166,6 @@ async def _(it: SenderPlay) -> None:
 @case(
     "sender.credit.of_a_cut_outside_the_confirmed_range",
     "LW-CREDIT-2",
-    "LW-CREDIT-1",
     why="of two cuts one is confirmed: the receiver may not have heard of the other",
     needs=("interrupt_one",),
 )

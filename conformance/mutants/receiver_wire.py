@@ -111,6 +111,14 @@ WIRE: Final = (
         ("receiver.hello.largest_hello",),
     ),
     Mutant(
+        "a hello that comes again late is held against the limit that was announced",
+        "protocol/receiver_segments.py",
+        "        if len(data) > limit and looks_like_hello(data):  # only a hello may be larger (LW-WIRE-8)",
+        "        if self._most_taken < 0 and len(data) > limit and looks_like_hello(data):",
+        "LW-WIRE-8",
+        ("receiver.hello.largest_hello",),
+    ),
+    Mutant(
         "nine levels are taken",
         "protocol/codec.py",
         "            if len(due) > DEPTH:",

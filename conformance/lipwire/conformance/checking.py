@@ -226,17 +226,23 @@ class Checking(Peer):
         found = self.seen(name, since=since, **fields)
         return self.check(len(found) == 1, f"one {name}{shown(fields)}", f"{len(found)} came", requirement)
 
-    async def fence(self) -> int:
+    async def fence(self, requirement: str | None = None) -> int:
         """Wait until the implementation has taken all that was sent and told all that it has; gives where that is.
 
         A ping is answered, then a driver's own fence. What has not come by then was not an answer to what went before.
+        ``requirement``: what a session that has ended offends.
         """
         self._fences += 1
         if self.case.version == 1:
             self.send_exactly(m.ping(self._fences))
             answer = await self.find("pong", t1=self._fences)
             if answer is None:
-                self.check(False, "the session goes on: a ping is answered", lambda: self.lately(), self._going_on())
+                self.check(
+                    False,
+                    "the session goes on: a ping is answered",
+                    lambda: self.lately(),
+                    requirement or self._going_on(),
+                )
                 raise TransportGone if self.over else CaseFailed
         await self.flush()
         return len(self.trace)
@@ -252,7 +258,7 @@ class Checking(Peer):
 
     async def goes_on(self, requirement: str | None = None) -> int:
         """Check that the session is still open: a ping is answered."""
-        at = await self.fence()
+        at = await self.fence(requirement)
         self.check(True, "the session goes on: a ping is answered", "", requirement)
         return at
 

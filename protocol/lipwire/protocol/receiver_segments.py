@@ -60,7 +60,7 @@ class SegmentReceiver(Reporting):
                     self._on_audio(number, position, cut_through, pcm, now)
                     return
             self.stirred = True
-            message = self._decode_first(data) if self._most_taken < 0 else decode(data, self.limits.message)
+            message = self._decode(data)
             self.liveness.heard_at = now
             if type(message) is AudioMessage:
                 self._on_audio(*message, now)
@@ -71,13 +71,13 @@ class SegmentReceiver(Reporting):
             if self.closed is None:
                 self._fail(error, now)
 
-    def _decode_first(self, data: Wire) -> m.Message | None:
-        """Decode while it is not known that welcome has arrived: hello may come again."""
+    def _decode(self, data: Wire) -> m.Message | None:
+        """Decode. What is not a hello shows that welcome has arrived."""
         limit = self.limits.message
         if len(data) > limit and looks_like_hello(data):  # only a hello may be larger (LW-WIRE-8)
             limit = max(limit, int(BOUNDS["message"].default))
         message = decode(data, limit)
-        if type(message) is not m.Hello:
+        if self._most_taken < 0 and type(message) is not m.Hello:
             self._confirm()
         return message
 

@@ -158,7 +158,7 @@ class Ledger:
             self.accusable[by].add(fault.code)
             if link.welcome is not None and link.ordered(entry):
                 link.faults[by].append((entry.index, fault.answered))
-        elif link.welcome is not None and len(entry.data) > self.most_bytes(by, link) and link.ordered(entry):
+        elif link.welcome is not None and len(entry.data) > self.most_bytes(entry, link) and link.ordered(entry):
             link.faults[by].append((entry.index, "LW-WIRE-8"))
         if by is Role.SENDER and entry.name not in ("hello", "close") and link.welcome is not None:
             link.knows[Role.SENDER] = max(link.knows[Role.SENDER], link.welcome.index)
@@ -228,10 +228,10 @@ class Ledger:
             return round(BOUNDS[name].default * scale)
         return min(value, round(BOUNDS[name].cap * scale))
 
-    def most_bytes(self, by: Role, link: Link) -> int:
-        """How large a message may be that this peer sends, as far as it can know."""
-        entry = link.welcome if by is Role.SENDER else link.hello
-        if entry is None:
+    def most_bytes(self, sent: Entry, link: Link) -> int:
+        """How large this message may be, as far as its sender can know; hello may come again as it was (LW-WIRE-8)."""
+        entry = link.welcome if sent.by is Role.SENDER else link.hello
+        if entry is None or (link.hello is not None and sent.data == link.hello.data):
             return DEFAULT_MESSAGE
         return self.limit(entry.message.limits, "message")
 

@@ -101,7 +101,7 @@ def media_size(ledger: Ledger, entry: Entry) -> Iterator[Look]:
 
 @rule("LW-BINDING-4", "nor any message larger than the `message` limit of the other peer", arriving=True)
 def size(ledger: Ledger, entry: Entry) -> Iterator[Look]:
-    most = ledger.most_bytes(entry.by, ledger.link_of(entry))
+    most = ledger.most_bytes(entry, ledger.link_of(entry))
     yield len(entry.data) <= most, f"{len(entry.data)} bytes; the other peer takes {most}"
 
 

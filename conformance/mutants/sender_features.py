@@ -25,6 +25,15 @@ FEATURES: Final = (
         ),
     ),
     Mutant(
+        "sends nothing while paused",
+        "protocol/sender_output.py",
+        "        for segment in self._segments.live():\n            if segment.state is _QUEUED and",
+        "        for segment in self._segments.live():\n            if self.paused:\n                return\n"
+        "            if segment.state is _QUEUED and",
+        "LW-PAUSE-3",
+        ("sender.pause.goes_on_sending",),
+    ),
+    Mutant(
         "takes a resume for the end of the pause",
         "protocol/sender.py",
         "            self._resumed_at = now\n",

@@ -51,6 +51,26 @@ async def _(it: SenderPlay) -> None:
 
 
 @case(
+    "sender.pause.goes_on_sending",
+    "LW-PAUSE-3",
+    why="a pause holds playback: what is there by the end of it needs no time then",
+    features=PAUSE,
+)
+async def _(it: SenderPlay) -> None:
+    await it.open()
+    first = await it.whole()
+    await _pause(it)
+    second = await it.say(m.pcm(480, 2))
+    await it.arrives(second, 480, "LW-PAUSE-3")
+    await it.expect("segment_end", segment=second, total=480, requirement="LW-PAUSE-3")
+    await it.do("unpause")
+    await it.expect("unpause")
+    for segment, total in ((first, 960), (second, 480)):
+        it.end_stream(segment, total)
+        await it.ends(segment, total, interrupted=False)
+
+
+@case(
     "sender.pause.turns",
     "LW-PAUSE-2",
     why="a false alarm: held, and let go on, several times; changes that a later one has overtaken may be left out",

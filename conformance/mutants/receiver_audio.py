@@ -68,7 +68,7 @@ SEGMENTS: Final = (
         "        if segment.total == 0:\n            segment.announced = True\n"
         "        if not segment.announced:\n            segment.announced = True\n            return",
         "LW-SEGMENT-6",
-        ("receiver.segments.empty",),
+        ("receiver.segments.empty_when_its_turn_comes",),
     ),
     Mutant(
         "an empty segment never ends",

@@ -22,7 +22,7 @@ async def _(it: ReceiverPlay) -> None:
     await it.open()
     check_rows(it, await it.cut(1, 2))
     it.send_audio(1, m.pcm(480))
-    await it.goes_on("LW-AUDIO-5")
+    await it.goes_on("LW-INTERRUPT-5")
     it.send(m.segment_start(1))
     await it.ended(1, 0, interrupted=True, cause=1)
     it.send_audio(1, m.pcm(480))
@@ -34,6 +34,7 @@ async def _(it: ReceiverPlay) -> None:
     await it.told("segment_end", segment=3)
     await it.fence()
     it.handed_whole(3)
+    it.none("event audio", segment=1, requirement="LW-AUDIO-5")
     for segment in (1, 2):
         it.once("stream_ended", segment=segment)
 

@@ -47,6 +47,23 @@ async def _(it: ReceiverPlay) -> None:
     it.handed_whole(1, 2, empty=True)
 
 
+@case(
+    "receiver.segments.empty_when_its_turn_comes",
+    "LW-SEGMENT-6",
+    why="where its end is known before its beginning is handed out, it is nothing at all, and yet one segment",
+    needs=("hold",),
+)
+async def _(it: ReceiverPlay) -> None:
+    await it.open()
+    await it.do("hold")
+    it.send(m.segment_start(1), m.segment_end(1, 0), m.segment_start(2), m.segment_end(2, 0))
+    await it.fence()
+    await it.do("release")
+    await it.told("segment_end", segment=2, total=0)
+    await it.fence()
+    it.handed_whole(1, 2, empty=True)
+
+
 @case("receiver.segments.one_sample", "LW-SEGMENT-6", why="chunks may be as small as one sample")
 async def _(it: ReceiverPlay) -> None:
     await it.open()

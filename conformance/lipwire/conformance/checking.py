@@ -149,7 +149,11 @@ class Checking(Peer):
         counts = Counter((entry.kind, entry.name) for entry in self.trace[self._since :])
         opened = counts["transport", "opened"] - sum(counts["transport", how] for how in ("closed", "ended", "broken"))
         closed = counts["event", "closed"]
-        return opened <= 0 and closed > 0 and closed >= counts["event", "session"]
+        resumed = len(
+            [entry for entry in self.seen("event opened", since=self._since) if (entry.fields or {}).get("resumed")]
+        )
+        sessions = counts["event", "session"] + counts["event", "opened"] - resumed
+        return opened <= 0 and closed > 0 and closed >= sessions
 
     def _is(self, entry: Entry, name: str, where: Callable[[Any], bool] | None, fields: dict[str, Any]) -> bool:
         if not self._is_for_it(entry):

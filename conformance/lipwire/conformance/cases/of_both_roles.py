@@ -181,11 +181,12 @@ async def reasons_are_short(it: Tables, rows: Mapping[str, Any], *, first: Mappi
     ``first``: rows in the place of the kit's first message.
     """
     for what, message in {**first, **rows}.items():
+        since = len(it.trace)
         other = await it.another()
         await (other.meet() if what in first else other.open())
         other.send(*await other.prepared([message], first=what in first), channel=Channel.CONTROL)
         await other.answers(first=what in first)
-        closes = [read for one in other.said() if isinstance(read := m.unpack(one.data), list) and read[:1] == [3]]
+        closes = [read for one in other.said(since) if isinstance(read := m.unpack(one.data), list) and read[:1] == [3]]
         words = [len(read[2].encode()) if isinstance(read[2], str) else None for read in closes if len(read) > 2]
         it.check(bool(words), f"{what}: a close", other.lately(), "LW-CLOSE-6")
         short = all(size is not None and size <= 1_024 for size in words)

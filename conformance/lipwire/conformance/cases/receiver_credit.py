@@ -443,6 +443,7 @@ async def _(it: ReceiverPlay) -> None:
     it.send_audio(2, m.pcm(4_800, 2))
     await it.goes_on()
     it.send(m.segment_start(3))
+    await it.goes_on()
     it.send_audio(3, m.pcm(4_800, 3))
     await it.goes_on()
     await it.reported(3, received=4_800)

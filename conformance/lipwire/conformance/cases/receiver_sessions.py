@@ -6,9 +6,12 @@ from lipwire.protocol.errors import CloseCode
 
 from .. import messages as m
 from ..case import case
+from ..checking import PATIENCE
 from ..receiver_play import ReceiverPlay
 
 ONE: Final = {"sessions": 1}
+SEVERAL: Final = {"sessions": 3}
+"""A receiver may take one at a time; who can take more says so."""
 
 
 async def _two(it: ReceiverPlay) -> tuple[ReceiverPlay, ReceiverPlay]:
@@ -23,8 +26,8 @@ async def _two(it: ReceiverPlay) -> tuple[ReceiverPlay, ReceiverPlay]:
     "receiver.sessions.window_of_each",
     "LW-CREDIT-3",
     why="what one agent has sent takes no room from another",
-    needs=("hold",),
-    options={"limits": {"window": 4_800}, "reading": False},
+    needs=("hold", "sessions"),
+    options={**SEVERAL, "limits": {"window": 4_800}, "reading": False},
 )
 async def _(it: ReceiverPlay) -> None:
     for one in await _two(it):
@@ -39,8 +42,8 @@ async def _(it: ReceiverPlay) -> None:
     "LW-DATA-3",
     why="the bytes of data that may wait are bounded over a session, not over all of them",
     features=("data",),
-    needs=("hold",),
-    options={"reading": False},
+    needs=("hold", "sessions"),
+    options={**SEVERAL, "reading": False},
 )
 async def _(it: ReceiverPlay) -> None:
     for one in await _two(it):
@@ -55,7 +58,8 @@ async def _(it: ReceiverPlay) -> None:
     "receiver.sessions.pings_of_each",
     "LW-LIVE-1",
     why="100 pings a second are answered to each peer, however many peers there are",
-    wire=True,
+    needs=("sessions",),
+    options=SEVERAL,
 )
 async def _(it: ReceiverPlay) -> None:
     three = [*await _two(it), await it.beside()]
@@ -73,6 +77,8 @@ async def _(it: ReceiverPlay) -> None:
     "LW-CONTROL-1",
     why="each session counts its numbered messages from 1",
     features=("resume",),
+    needs=("sessions",),
+    options=SEVERAL,
 )
 async def _(it: ReceiverPlay) -> None:
     await it.open()
@@ -92,7 +98,8 @@ async def _(it: ReceiverPlay) -> None:
     "receiver.sessions.segments_of_each",
     "LW-SEGMENT-4",
     why="as many segments as are announced may be live in each session",
-    options={"limits": {"segments": 4}},
+    options={**SEVERAL, "limits": {"segments": 4}},
+    needs=("sessions",),
 )
 async def _(it: ReceiverPlay) -> None:
     for one in await _two(it):
@@ -106,6 +113,8 @@ async def _(it: ReceiverPlay) -> None:
     "receiver.sessions.cuts_of_each",
     "LW-INTERRUPT-5",
     why="room for 64 ranges of segments to come is kept in each session, and what is cut in one is not in another",
+    needs=("sessions",),
+    options=SEVERAL,
 )
 async def _(it: ReceiverPlay) -> None:
     for one in await _two(it):
@@ -124,6 +133,8 @@ async def _(it: ReceiverPlay) -> None:
     "LW-PAUSE-1",
     why="one agent waits, and another speaks",
     features=("pause",),
+    needs=("sessions",),
+    options=SEVERAL,
 )
 async def _(it: ReceiverPlay) -> None:
     await it.open()
@@ -146,7 +157,8 @@ async def _(it: ReceiverPlay) -> None:
     "LW-RESUME-3",
     why="a secret that can be reckoned, from the generation or a seed, lets one agent take the session of another",
     features=("resume",),
-    wire=True,
+    needs=("sessions",),
+    options=SEVERAL,
 )
 async def _(it: ReceiverPlay) -> None:
     secrets = [one.secret for one in await _two(it)]
@@ -158,7 +170,7 @@ async def _(it: ReceiverPlay) -> None:
 
 async def _has_room(it: ReceiverPlay, token: str | None = None) -> None:
     """Check that a session opens; busy is fine for a moment, until the place is given back."""
-    deadline = it.now() + 5.0 * it.patience
+    deadline = it.now() + PATIENCE * it.patience
     while True:
         other = await it.beside()
         await other.connect()

@@ -33,10 +33,18 @@ def _marks(it: SenderPlay) -> list[tuple[int, str]]:
 )
 async def _(it: SenderPlay) -> None:
     await it.open()
-    first, second = await it.whole(), await it.whole(960, 2)
-    for segment, name in ((first, "one"), (first, "two"), (second, "one"), (second, "three")):
-        await it.do("mark", segment=segment, position=480, name=name)
-        await it.expect("mark", segment=segment, name=name)
+    said = []
+    for names in (("one", "two"), ("one", "three")):
+        segment = await it.open_segment()
+        for name in names:
+            await it.do("mark", segment=segment, position=480, name=name)
+        await it.write(segment, m.pcm(960, segment))
+        await it.do("end", segment=segment)
+        await it.arrives(segment, 960)
+        for name in names:
+            await it.expect("mark", segment=segment, name=name)
+        said.append(segment)
+    first, second = said
     it.send(m.mark_reached(second, "one"), m.mark_reached(first, "two"))
     await it.fence()
     told = [(second, "one"), (first, "two")]
@@ -65,14 +73,16 @@ async def _(it: SenderPlay) -> None:
     second = await it.whole(960, 2)
     await it.do("interrupt", segment=None)
     named = (await it.expect("interrupt", requirement="LW-INTERRUPT-2")).message
-    it.send(m.cut(second, second, [[second, 480]]))
-    await it.fence()
-    it.none("event interrupt_confirmed")
+    if named.first <= first and named.last >= second:  # it may interrupt each alone (LW-INTERRUPT-11)
+        it.send(m.cut(second, second, [[second, 480]]))
+        await it.fence()
+        it.none("event interrupt_confirmed")
     for _ in range(3):
-        it.confirm(named.first, named.last)
+        it.confirm(first, second)
     await it.fence()
     told = [(entry.fields or {})["last"] for entry in it.seen("event interrupt_confirmed")]
-    it.check(told in ([], [second]), f"told once at the most, up to {second}", f"{told}")
+    once = sorted(set(told)) == told and set(told) <= {first, second}
+    it.check(once, f"each told once at the most, up to {second}", f"{told}")
 
 
 # -- a resume, and what was under way --------------------------------------------------------------------------
@@ -87,7 +97,7 @@ async def asked_for_all_again(it: SenderPlay) -> int:
     await it.open()
     total = 24_000
     segment = await it.say(m.pcm(total))
-    for _ in range(500):  # it sends no more than a little ahead of what is reported
+    for _ in range(round(PATIENCE * it.patience / 0.02)):  # it sends no more than a little ahead of what is reported
         await asyncio.sleep(0.02)
         it.send(m.progress(segment, 0, 0, highest=it.received[segment].highest), channel=Channel.CONTROL)
         if it.received[segment].highest == total:
@@ -278,8 +288,8 @@ def _anew_case(position: str, moved: tuple[int, int, int]) -> None:
         it.auto.discard("progress")
         await it.open(limits={"cooldown": 0})
         for seed in range(5):
-            segment = await it.say(m.pcm(480, seed))
             began = it.now()
+            segment = await it.say(m.pcm(480, seed))
             await it.arrives(segment, 480)
             it.send(m.progress(segment, 240, 120, 60), channel=Channel.CONTROL)
             await asyncio.sleep(0.5)
@@ -314,7 +324,11 @@ async def _(it: SenderPlay) -> None:
     for seed in range(3):
         await it.write(segment, m.pcm(160_000, seed))
     await it.do("end", segment=segment)
-    await it.arrives(segment, 480_000)
+    await it.arrives(segment, 480)
+    for _ in range(100):  # all of it, or, of a sender that keeps to real time, what comes in 5 s
+        if it.received[segment].contiguous >= 480_000:
+            break
+        await asyncio.sleep(0.05)
     await it.do("interrupt", segment=None)
     await it.expect("interrupt", requirement="LW-INTERRUPT-2")
     said = await it.told("stream_ended", segment=segment)

@@ -201,11 +201,12 @@ async def _(it: SenderPlay) -> None:
 )
 async def _(it: SenderPlay) -> None:
     await it.open(limits={"segments": 4})
-    segment = await it.say(m.pcm(480))
-    await it.arrives(segment, 480)
-    it.send(m.cut(segment, segment, [[segment, 0]] * 4))
+    said = [await it.say(m.pcm(480)) for _ in range(4)]
+    await it.arrives(said[-1], 480)
+    rows = [[segment, 0] for segment in said]
+    it.send(m.cut(said[0], said[-1], rows))
     await it.goes_on()
-    it.send(m.cut(segment, segment, [[segment, 0]] * 5))
+    it.send(m.cut(said[0], said[-1], [*rows, rows[-1]]))
     await it.closes("invalid_field")
 
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from .. import messages as m
 from ..case import case
+from ..checking import PATIENCE
 from ..driver import Refused
 from ..sender_play import SenderPlay
 from . import of_both_roles
@@ -68,7 +69,7 @@ async def _(it: SenderPlay) -> None:
 async def _(it: SenderPlay) -> None:
     await it.open(limits={"keepalive": 300})
     since = await it.fence()
-    until = it.now() + 8 * it.patience
+    until = it.now() + PATIENCE * it.patience
     while len(it.seen("ping", since=since)) < 3 and it.now() < until and not it.over:
         it.send(m.GREASE)
         await asyncio.sleep(0.05)

@@ -35,6 +35,7 @@ def _numbers(it: SenderPlay, since: int) -> list[int]:
     features=RESUME,
 )
 async def _(it: SenderPlay) -> None:
+    it.auto.discard("progress")  # what is reported can not be lost again (LW-RESUME-10)
     await it.open()
     first = await it.open_segment()
     await it.write(first, m.pcm(960))
@@ -212,7 +213,7 @@ async def _(it: SenderPlay) -> None:
     features=RESUME,
 )
 async def _(it: SenderPlay) -> None:
-    it.auto.discard("acknowledge")
+    it.auto -= {"acknowledge", "cut", "progress"}  # it has said nothing of what it then has not taken
     await it.open()
     await it.whole()
     await it.do("interrupt", segment=None)
@@ -240,6 +241,7 @@ async def _(it: SenderPlay) -> None:
     features=RESUME,
 )
 async def _(it: SenderPlay) -> None:
+    it.auto -= {"progress", "cut"}  # what is reported can not be lost again (LW-RESUME-10)
     await it.open()
     segment = await it.whole()
     await it.do("interrupt", segment=None)
@@ -306,7 +308,10 @@ async def _(it: SenderPlay) -> None:
     await _lost(it)
     await it.take_hello()
     it.send_exactly(m.close(CloseCode.BUSY, "", 0))
-    await it.reopen()
+    if not await it.comes_or_ends():
+        await it.told("closed", requirement="LW-CLOSE-1")  # it need not try again (LW-CLOSE-7)
+        return
+    await it.go_on()
     await it.goes_on()
     it.none("event closed")
     it.end_stream(segment, 960)

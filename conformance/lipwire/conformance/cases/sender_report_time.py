@@ -5,6 +5,7 @@ from typing import Final
 
 from .. import messages as m
 from ..case import case
+from ..checking import PATIENCE
 from ..driver import HarnessError
 from ..sender_play import SenderPlay
 
@@ -60,12 +61,16 @@ async def _(it: SenderPlay) -> None:
     await it.open(limits={"cooldown": 0})
     segment = await it.say(m.pcm(480))
     await it.arrives(segment, 480)
-    until = it.now() + 8 * it.patience
+    until = it.now() + PATIENCE * it.patience
     while not it.seen("event stream_ended") and it.now() < until:
         it.report(segment, 480, 240)
         await asyncio.sleep(0.05)
     said = it.seen("event stream_ended")
-    it.check(bool(said), "the segment ends, though its last report comes again and again", "it does not, for 8 s")
+    it.check(
+        bool(said),
+        "the segment ends, though its last report comes again and again",
+        f"it does not, for {PATIENCE * it.patience:g} s",
+    )
     await it.ends(segment, 240, interrupted=True, exact=False)
     await it.expect("interrupt", first=segment, last=segment)
 

@@ -360,6 +360,7 @@ async def _(it: SenderPlay) -> None:
     features=RESUME,
 )
 async def _(it: SenderPlay) -> None:
+    it.auto.discard("progress")  # what is reported can not be lost again (LW-RESUME-10)
     await it.open()
     first = await it.open_segment()
     await it.write(first, m.pcm(960))

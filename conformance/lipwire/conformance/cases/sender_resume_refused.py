@@ -233,7 +233,10 @@ async def _(it: SenderPlay) -> None:
     refused = it.now()
     it.send_exactly(m.close(CloseCode.BUSY, "", 400))
     it.closed = None
-    await it.reopen(state=[at.taken, [[at.first, at.received, REPORTED, HEARD]]])
+    if not await it.comes_or_ends():
+        await it.told("closed", requirement="LW-CLOSE-1")  # it need not try again (LW-CLOSE-7)
+        return
+    await it.go_on(state=[at.taken, [[at.first, at.received, REPORTED, HEARD]]])
     it.check(it.now() - refused >= 0.4, "not sooner than after 400 ms", f"after {it.now() - refused:.3f} s")
     resume = it.hello.resume
     it.require(resume is not None and resume[0] == secret, "the same secret", f"{resume}", "LW-RESUME-2")

@@ -328,6 +328,7 @@ async def _(it: SenderPlay) -> None:
     await it.meet()
     segment = await it.say(m.pcm(480))
     before = it.hello
+    it.check(before.generation >= 1, "a generation of at least 1", f"{before.generation}", "LW-WIRE-4")
     it.drop()
     if not await it.comes_or_ends():
         await it.told("stream_ended", segment=segment)

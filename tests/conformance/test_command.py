@@ -184,8 +184,9 @@ def test_results_on_standard_output(conformance, drivers):
 def test_list(conformance):
     outcome = conformance("list", "--role", "receiver", "receiver.segments")
     assert outcome.status == 0
-    assert ONE in outcome.out
-    assert "sender." not in outcome.out
+    rows = [line.split("\t") for line in outcome.out.splitlines()]  # for grep and cut, as it is no terminal
+    assert ONE in [name for name, _, _ in rows]
+    assert all(name.startswith("receiver.segments.") and ids.startswith("LW-") and why for name, ids, why in rows)
 
 
 def test_list_as_json(conformance, cases):
@@ -199,7 +200,6 @@ def test_list_as_json(conformance, cases):
 
 
 def test_one_of_a_thing_is_no_plural(conformance, drivers, tmp_path):
-    assert "1 case, " in conformance("list", ONE).out
     assert ": 1 case over websocket" in conformance("run", "--driver", drivers.sdk, "--html", "one.html", ONE).out
     assert "1 case, sender and receiver" in (tmp_path / "one.html").read_text()
 
@@ -237,7 +237,7 @@ def test_manual(conformance, drivers, monkeypatch):
     assert "the driver is process " in outcome.out
     assert "Press Enter to begin" in outcome.out
     assert "the implementation is to connect to ws://127.0.0.1:" in outcome.out
-    assert "it listens at ws://127.0.0.1:" in outcome.out
+    assert "The implementation listens at ws://127.0.0.1:" in outcome.out
     assert "event segment_end" in outcome.out
     sys.stdin.close()
 
@@ -290,5 +290,5 @@ def test_a_missing_extra_is_named_with_its_pip_line(package):
         "from lipwire.cli.main import main\nsys.exit(main(['conformance', 'list']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr == f'lipwire: `lipwire conformance list` needs {package}: pip install "lipwire[conformance]"\n'

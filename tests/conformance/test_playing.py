@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from pathlib import Path
@@ -168,6 +169,18 @@ async def hands_out_true(it):
     await it.open()
     it.send(m.segment_start(True))
     await it.closes("invalid_field")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("known", "verdict"), [(True, Verdict.FAIL), (False, Verdict.HARNESS_ERROR)])
+async def test_a_case_that_does_not_come_to_an_end_keeps_what_it_has_seen(known, verdict):
+    async def script(it):
+        await it.open()
+        it.check(not known, "what is looked at first", "something else")
+        await asyncio.sleep(LONG)
+
+    result = await play(script, patience=1.0, seconds=1.0)
+    assert result.verdict is verdict
 
 
 LENIENT = f"{sys.executable} {Path(__file__).parent / 'drivers' / 'lenient.py'}"

@@ -14,7 +14,7 @@ Action: TypeAlias = Callable[[argparse.Namespace], int]
 
 INSTALL: Final = 'pip install "lipwire[conformance]"'
 _PACKAGES: Final = ("jinja2", "jsonschema", "rich", "websockets", "aiohttp", "aiortc")
-FAILED, USAGE, HARNESS = 1, 2, 3
+USAGE, HARNESS = 2, 3
 
 EXAMPLES = """examples:
   lipwire conformance smoke --driver "node driver.js"                   is the driver itself sound?
@@ -64,7 +64,7 @@ def _guarded(name: str, action: Action) -> Action:
 
     def guarded(arguments: argparse.Namespace) -> int:
         if missing := [package for package in _PACKAGES if find_spec(package) is None]:
-            return _tell(f"`lipwire conformance {name}` needs {' and '.join(missing)}: {INSTALL}", FAILED)
+            return _tell(f"`lipwire conformance {name}` needs {' and '.join(missing)}: {INSTALL}", USAGE)
         from .document import BadReport
         from .driver import HarnessError
         from .expected import BadFile

@@ -36,7 +36,11 @@ def described(case: Case) -> dict[str, Any]:
 
 
 def print_list(cases: Sequence[Case], out: Console) -> None:
-    """Print cases, one a line, with what they check."""
+    """Print cases with what they check: a table on a terminal, else one a line, parted by tabs."""
+    if not out.is_terminal:
+        for case in cases:
+            print(case.name, " ".join(case.requirements), case.why, sep="\t")
+        return
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, style="bold")
     table.add_column(style="cyan", overflow="fold")

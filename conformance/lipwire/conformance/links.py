@@ -87,6 +87,9 @@ class Handshake:
     subprotocol: str | None = None
     extensions: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        return f"HTTP {self.status}, subprotocol {self.subprotocol}, extensions {', '.join(self.extensions) or None}"
+
 
 async def shake_hands(url: str, *, subprotocols: Sequence[str] = (), compression: bool = False) -> Handshake:
     """Ask a receiver for a WebSocket, with these subprotocols, and let it go again."""

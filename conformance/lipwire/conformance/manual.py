@@ -12,6 +12,7 @@ from rich.text import Text
 from .play import Play
 from .requirements import REQUIREMENTS
 from .trace import Entry
+from .words import values
 
 PATIENCE: Final = 1e6
 """Endless, for a person."""
@@ -36,14 +37,12 @@ class Manual:
     def started(self, play: Play) -> None:
         """It has been."""
         if play.url is not None:
-            self._out.print(Text(f"  it listens at {play.url}", style="dim"), soft_wrap=True)
+            self._out.print(Text(f"  The implementation listens at {play.url}.", style="dim"), soft_wrap=True)
 
     def saw(self, entry: Entry) -> None:
         """Something came, went or was sent."""
         kind = "" if entry.kind == "message" else f"{entry.kind} "
-        data = entry.data if isinstance(entry.data, str) else entry.data[:40].hex()
-        told = entry.fields if entry.fields is not None else data
-        line = f"  {entry.at:8.3f} s  {entry.by.value:8} {kind}{entry.name}  {told or ''} {entry.fault}"
+        line = f"  {entry.at:8.3f} s  {entry.by.value:8} {kind}{entry.name}{values(entry)}"
         self._out.print(Text(line, overflow="ellipsis", no_wrap=True, style="dim"))
 
     def step(self, words: str) -> None:

@@ -223,7 +223,8 @@ class Worker:
         except CaseFailed:
             pass
         except TimeoutError:
-            raise HarnessError(f"the case did not come to an end within {case.seconds:g} s") from None
+            if all(check.passed for check in play.checks):
+                raise HarnessError(f"the case did not come to an end within {case.seconds:g} s") from None
         except NobodyListens as error:
             if not any(entry.kind == "transport" for entry in play.trace):
                 raise HarnessError(f"{error}: {_LISTEN[self.driver is None]}") from error

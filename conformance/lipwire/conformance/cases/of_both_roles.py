@@ -280,7 +280,8 @@ def check_messages(it: Tables, sends: Collection[str], of_features: Mapping[str,
         it.check(feature is None or feature in it.features, f"of the features chosen, {it.features}",
                  f"{entry.name}, which belongs to {feature}", "LW-FEATURE-2")  # fmt: skip
     rest = set(due) - {entry.name for entry in it.said()}
-    it.check(not rest, "each message that is due has come", f"without {rest}", "LW-REGISTRY-1")
+    missing = ", ".join(sorted(rest))
+    it.check(not rest, "each message that is due has come", f"without {missing}", "LW-REGISTRY-1")
 
 
 # -- a peer that means harm (SPEC §20) -------------------------------------------------------------------------------

@@ -283,6 +283,22 @@ def test_an_interrupted_run_ends_its_drivers(drivers, tmp_path, number, code):
             os.kill(int(pid), 0)
 
 
+def test_a_run_that_is_broken_off_tells_what_it_knows(drivers, tmp_path):
+    kept = tmp_path / "known.json"
+    process = _start("run", "--driver", drivers.sdk, "--role", "receiver", "--json", str(kept))
+    told = ""
+    while "pass " not in told:
+        line = process.stdout.readline()
+        assert line, told
+        told += line
+    process.send_signal(signal.SIGTERM)
+    rest, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    known = len(json.loads(kept.read_text())["cases"])
+    assert f"Broken off after {known} of " in rest
+    assert known > 0
+
+
 @pytest.mark.parametrize("package", ["jinja2", "jsonschema", "rich", "websockets", "aiortc"])
 def test_a_missing_extra_is_named_with_its_pip_line(package):
     code = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -22,11 +23,12 @@ from .manual import PATIENCE, Manual
 from .run import Run, Target, declare, run
 from .selection import select
 from .terminal import Live, console, summary
+from .verdicts import Result
 from .words import counted
 
 
 def run_cases(arguments: argparse.Namespace) -> int:
-    """Do it; gives the exit code.
+    """Do it; gives the exit code. Who breaks it off is told what is known by then.
 
     Raises:
         HarnessError: the driver, or the receiver, is not of use at all.
@@ -40,12 +42,15 @@ def run_cases(arguments: argparse.Namespace) -> int:
     chosen = select(arguments.cases, cases, roles)
     manual = Manual(console()) if arguments.manual else None
     out = console(stderr=arguments.json is not None and str(arguments.json) == "-")
+    done, broken_off = Run(target=target), 0
     try:
-        done = asyncio.run(_run(chosen, target, roles, arguments, out, manual))
-    except asyncio.CancelledError:
-        return 128 + signal.SIGTERM
+        asyncio.run(_run(done, chosen, roles, arguments, out, manual))
+    except (asyncio.CancelledError, KeyboardInterrupt) as error:
+        broken_off = 128 + (signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
+        if not done.results:
+            return broken_off
     whole = len(chosen) == sum(case.role in roles for case in cases.values())
-    if arguments.update:
+    if arguments.update and not broken_off:
         made = expected.updated(entries, done.results, cases, target.transport, whole=whole)
         expected.save(arguments.expected, made)
         words = counted(len(made), "failure") if made else "no failure"
@@ -59,28 +64,39 @@ def run_cases(arguments: argparse.Namespace) -> int:
     summary(made_of, out)
     for line in written:
         out.print(line, soft_wrap=True)
+    if broken_off:
+        out.print(f"Broken off after {len(done.results)} of {counted(len(chosen), 'case')}.")
     code: int = made_of["exit_code"]
-    return code
+    return broken_off or code
 
 
 async def _run(
-    cases: Sequence[Case], target: Target, roles: Sequence[Role], arguments: argparse.Namespace, out: Console,
+    done: Run, cases: Sequence[Case], roles: Sequence[Role], arguments: argparse.Namespace, out: Console,
     manual: Manual | None,
-) -> Run:  # fmt: skip
+) -> None:  # fmt: skip
+    """Run them into ``done``, which has what is known when this is cancelled."""
     task = asyncio.current_task()
     assert task is not None
     with suppress(NotImplementedError):  # somebody ends the kit: its drivers are to end too
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     patience = PATIENCE if manual else arguments.patience
-    declaration = await declare(target, arguments.patience)
+    target, began = done.target, time.monotonic()
+    done.declaration = declaration = await declare(target, arguments.patience)
     _check_declared(declaration, target, roles if arguments.role in ("sender", "receiver") else ())
     who = f"{declaration.name} {declaration.version}".rstrip()
     out.print(f"{who}: {counted(len(cases), 'case')} over {target.transport}")
     with Live(out, len(cases), plain=manual is not None) as live:
-        return await run(
-            cases, target, jobs=1 if manual else arguments.jobs, patience=patience, on_result=live.take, watch=manual,
+
+        def take(result: Result) -> None:
+            done.results.append(result)
+            done.seconds = time.monotonic() - began
+            live.take(result)
+
+        found = await run(
+            cases, target, jobs=1 if manual else arguments.jobs, patience=patience, on_result=take, watch=manual,
             declaration=declaration,
         )  # fmt: skip
+    done.results, done.seconds = found.results, found.seconds
 
 
 def _check_declared(declaration: Declaration, target: Target, roles: Sequence[Role]) -> None:

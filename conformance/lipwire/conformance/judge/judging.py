@@ -49,7 +49,7 @@ class Finding:
             requirement=self.rule.requirement,
             level=self.rule.level,
             passed=False,
-            expected=f"“{self.rule.says}”",
+            expected=f"{'nothing of which SPEC.md says: ' if self.rule.refused else ''}“{self.rule.says}”",
             actual=f"{self.entry.name} (message {self.entry.index}): {self.actual}",
             at=self.entry.index,
         )

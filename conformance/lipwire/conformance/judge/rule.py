@@ -34,6 +34,8 @@ class Rule:
     """It looks at messages as they come by. The others look at them in the order of their numbers, each once."""
     regardless: bool
     """It speaks although the other peer has broken a rule. The others give the benefit of the doubt from then on."""
+    refused: bool
+    """The words are about what the other peer has to refuse, so they say what there is not to be."""
     level: Literal["MUST", "SHOULD"]
 
     @property
@@ -58,6 +60,7 @@ def rule(
     of: str = "",
     arriving: bool = False,
     regardless: bool = False,
+    refused: bool = False,
     level: Literal["MUST", "SHOULD"] = "MUST",
 ) -> Callable[[Looks], Looks]:
     """Register a rule; ``of``: names of messages, apart by spaces."""
@@ -66,7 +69,7 @@ def rule(
         names = frozenset(of.split())
         made = Rule(
             requirement=requirement, says=says, looks=looks, of=names, arriving=arriving, regardless=regardless,
-            level=level,
+            refused=refused, level=level,
         )  # fmt: skip
         RULES.append(made)
         return looks

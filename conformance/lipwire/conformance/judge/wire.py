@@ -28,6 +28,9 @@ def _sound(requirement: str, _: Ledger, entry: Entry) -> Iterator[Look]:
         yield fault is None or fault.broken != requirement, fault.why if fault else ""
 
 
+REFUSED: Final = ("LW-WIRE-4", "LW-WIRE-9", "LW-LIMIT-2")
+"""What the words of these name has to be refused."""
+
 for _id, _says in {
     "LW-WIRE-1": "A peer MUST send each message as exactly one MessagePack array in one binary message",
     "LW-WIRE-3": "A peer MUST NOT send an integer below 0 or above 2^53 − 1 in a field that the registry types as int",
@@ -41,7 +44,7 @@ for _id, _says in {
     "string.",
     "LW-LIMIT-2": "is larger than 16,384 bytes in its shortest encoding",
 }.items():
-    rule(_id, _says, arriving=True)(partial(_sound, _id))
+    rule(_id, _says, arriving=True, refused=_id in REFUSED)(partial(_sound, _id))
 
 
 def registered(entry: Entry) -> Registered | None:

@@ -16,6 +16,7 @@ from lipwire.conformance.case import load_cases
 from lipwire.conformance.last_lines import LastLines, fit_to_show
 from lipwire.conformance.requirement_verdicts import requirement_verdicts
 from lipwire.conformance.run import Target, run
+from lipwire.conformance.terminal import alike
 from lipwire.protocol.registry import Role
 
 SDK = Target(command=f"{sys.executable} -m lipwire.reference_driver")
@@ -181,6 +182,19 @@ async def test_a_case_that_does_not_come_to_an_end_keeps_what_it_has_seen(known,
 
     result = await play(script, patience=1.0, seconds=1.0)
     assert result.verdict is verdict
+
+
+def test_what_many_cases_fail_at_first_is_told():
+    def case(number, *checks, verdict="fail", known=None):
+        made = [{"requirement": r, "expected": e, "actual": f"{number}", "passed": e == "right"} for r, e in checks]
+        return {"name": f"{number}", "verdict": verdict, "expected_failure": known, "checks": made}
+
+    no_welcome, no_end = ("LW-OPEN-3", "welcome"), ("LW-STREAM-2", "an end")
+    cases = [case(n, ("LW-WIRE-1", "right"), no_welcome, no_end) for n in range(5)]
+    cases += [case(n, no_end) for n in range(5, 9)]
+    cases += [case(9, no_end, verdict="warn"), case(10, no_end, known="is known")]
+    ((count, check),) = alike({"cases": cases})
+    assert (count, check["requirement"], check["expected"]) == (5, *no_welcome)
 
 
 LENIENT = f"{sys.executable} {Path(__file__).parent / 'drivers' / 'lenient.py'}"

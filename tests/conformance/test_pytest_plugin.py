@@ -31,7 +31,7 @@ def item(name: str, transport: str = "websocket") -> str:
 
 
 def test_a_pass_and_a_failure(play):
-    result = play("flawed", "-k", f"{ONE}[ or {EMPTY} or id_used_before", "-v")
+    result = play("flawed", "-k", f"{ONE}[ or {EMPTY}[ or id_used_before", "-v")
     result.assert_outcomes(passed=2, failed=1, deselected=result.parseoutcomes()["deselected"])
     result.stdout.fnmatch_lines_random(
         [

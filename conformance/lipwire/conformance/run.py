@@ -242,6 +242,7 @@ class Worker:
         if case.judged:
             # Beside the loop: the other cases go on meanwhile.
             result.checks += await asyncio.to_thread(judge, play.trace, case.role, self.target.transport)
+            result.checks.sort(key=lambda check: check.at)  # what went wrong first is mostly the cause of the rest
         result.verdict = conclude(result.checks)
         if result.verdict is Verdict.HARNESS_ERROR:
             result.reason = "the case checked nothing"

@@ -35,6 +35,10 @@ def console(*, stderr: bool = False) -> Console:
     return made if made.is_terminal else Console(highlight=False, stderr=stderr, width=_WIDTH)
 
 
+MANY: Final = 5
+"""Cases that fail alike are worth a line from so many on."""
+
+
 class Live:
     """Shows a run while it goes: a bar and what is amiss on a terminal; elsewhere, or ``plain``, a line a case."""
 
@@ -85,7 +89,23 @@ def summary(document: Document, out: Console) -> None:
         text = f"{row['case']} names {row['requirement']} and made no check of it: a fault of the kit"
         out.print(Text(text, style="magenta"))
     out.print(_requirements(document))
+    for count, check in alike(document):
+        text = f"{check['requirement']}, expected {check['expected']}; one of them has {check['actual'][:300]}"
+        out.print(Text.assemble((f"{count} cases fail alike at first: ", "bold"), text), soft_wrap=True)
     out.print(_verdict(document), soft_wrap=True)
+
+
+def alike(document: Document) -> list[tuple[int, Mapping[str, Any]]]:
+    """What many cases fail at first (one check of each kind), and how many do: there is where to begin."""
+    first = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for case in document["cases"]:
+        failed = next((check for check in case["checks"] if not check["passed"]), None)
+        if failed is not None and case["verdict"] == "fail" and case["expected_failure"] is None:
+            what = (failed["requirement"], failed["expected"])
+            first[what] = failed
+            counts[what] += 1
+    return [(count, first[what]) for what, count in counts.most_common(3) if count >= MANY]
 
 
 def _amiss(case: Mapping[str, Any], out: Console) -> None:

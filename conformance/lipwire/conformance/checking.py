@@ -149,9 +149,7 @@ class Checking(Peer):
         counts = Counter((entry.kind, entry.name) for entry in self.trace[self._since :])
         opened = counts["transport", "opened"] - sum(counts["transport", how] for how in ("closed", "ended", "broken"))
         closed = counts["event", "closed"]
-        resumed = len(
-            [entry for entry in self.seen("event opened", since=self._since) if (entry.fields or {}).get("resumed")]
-        )
+        resumed = len(self.seen("event opened", since=self._since, resumed=True))
         sessions = counts["event", "session"] + counts["event", "opened"] - resumed
         return opened <= 0 and closed > 0 and closed >= sessions
 
@@ -234,19 +232,14 @@ class Checking(Peer):
         """Wait until the implementation has taken all that was sent and told all that it has; gives where that is.
 
         A ping is answered, then a driver's own fence. What has not come by then was not an answer to what went before.
-        ``requirement``: what a session that has ended offends.
+        ``requirement``: what a session that has ended offends, the case's first unless said.
         """
         self._fences += 1
         if self.case.version == 1:
             self.send_exactly(m.ping(self._fences))
             answer = await self.find("pong", t1=self._fences)
             if answer is None:
-                self.check(
-                    False,
-                    "the session goes on: a ping is answered",
-                    lambda: self.lately(),
-                    requirement or self._going_on(),
-                )
+                self.check(False, "the session goes on: a ping is answered", lambda: self.lately(), requirement)
                 raise TransportGone if self.over else CaseFailed
         await self.flush()
         return len(self.trace)
@@ -255,10 +248,6 @@ class Checking(Peer):
         """Wait until the driver has told all that the implementation has handed out and told."""
         if self.driver is not None:
             await self.driver.do("fence")
-
-    def _going_on(self) -> str:
-        """What a session that ends for no reason offends: the case's own requirement."""
-        return self.case.requirements[0]
 
     async def goes_on(self, requirement: str | None = None) -> int:
         """Check that the session is still open: a ping is answered."""

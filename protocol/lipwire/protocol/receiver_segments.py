@@ -32,7 +32,6 @@ class SegmentReceiver(Reporting):
         super().__init__(limits)
         self._most_taken = -1
         """The largest message that is taken without a second look; none before welcome is known to have arrived."""
-        """Nothing but hello has come since the newest welcome."""
         self._handlers |= {
             m.Hello: self._on_hello,
             m.SegmentStart: self._on_segment_start,
